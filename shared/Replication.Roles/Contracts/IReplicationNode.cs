@@ -1,0 +1,31 @@
+using Replication.Block.State;
+
+namespace Replication.Roles;
+
+/// <summary>
+/// A node of the pair as its control services see it: the verbs of <c>ReplicationService</c>, over the whole group.
+/// Every verb ends whole or undone; failures are <see cref="VerbException"/>s. Verbs of one node are serialised, status never waits.
+/// </summary>
+public interface IReplicationNode : IReplicationPeer, IAsyncDisposable
+{
+    NodeStatus GetStatus();
+
+    Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, CancellationToken cancellationToken);
+
+    /// <summary>The node verb with QEMU's meaning: a primary does nothing, a secondary switches. Returns the epoch.</summary>
+    Task<ulong> CheckpointAsync(CancellationToken cancellationToken);
+
+    /// <summary>Ends a replication that runs, with a last checkpoint. Returns the epoch.</summary>
+    Task<ulong> StopAsync(CancellationToken cancellationToken);
+
+    /// <summary>Promotes a secondary; on a primary, drops the mirror and goes on alone. Returns once the node serves.</summary>
+    Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken);
+
+    /// <param name="epoch">The epoch to begin; 0 for the next.</param>
+    /// <param name="deadline">Hold to release; null: the mirror deadline.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    Task<BegunCheckpoint> BeginCheckpointAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken);
+
+    /// <summary>Releases the guest's writes. Returns the primary's epoch and how long it held.</summary>
+    Task<(ulong Epoch, TimeSpan Hold)> EndCheckpointAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken);
+}

@@ -1,0 +1,52 @@
+using Replication.Block.State;
+
+namespace Replication.Roles;
+
+/// <param name="Group">Group name; must be the secondary's.</param>
+/// <param name="History">The primary's generations, oldest first; the last one is in force.</param>
+/// <param name="Epoch">The primary's epoch.</param>
+/// <param name="Disks">Name and length in bytes of every disk of the group.</param>
+/// <param name="PrimaryControl">Where the secondary reaches the primary; empty where unknown.</param>
+/// <param name="Sync">How the primary will bring the secondary up to date.</param>
+public sealed record AttachRequest(string Group, IReadOnlyList<Generation> History, ulong Epoch, IReadOnlyList<(string Name, long LengthBytes)> Disks, string PrimaryControl, SyncMode Sync);
+
+/// <param name="Session">Token of the new session; the mirror export of a disk is NAME@TOKEN (32 hexadecimal digits).</param>
+/// <param name="Epoch">The secondary's epoch: the truth, where the two differ.</param>
+/// <param name="Stage">The secondary's stage after the attach.</param>
+public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage);
+
+/// <summary>Where the other node stands, by its record.</summary>
+public sealed record PeerPosition(NodeRole Role, NodeStage Stage, IReadOnlyList<Generation> History, ulong Epoch)
+{
+    /// <summary>The generation in force.</summary>
+    public Generation Generation => History[^1];
+}
+
+/// <summary>
+/// What the two nodes of a pair ask each other: implemented by the node (incoming) and by the control client (outgoing), so that two nodes can be put
+/// face to face in one process. An unreachable peer is a <see cref="VerbException"/> with <see cref="VerbFailure.Unreachable"/>.
+/// </summary>
+public interface IReplicationPeer
+{
+    Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken);
+
+    Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken);
+
+    Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken);
+
+    /// <summary>SHA-256 of each piece of a range of the secondary disk, 32 bytes a piece.</summary>
+    Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken);
+
+    /// <summary>The secondary's switch to the epoch. Returns the epoch and the time that it took.</summary>
+    Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken);
+
+    Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken);
+
+    Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken);
+
+    Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken);
+
+    /// <param name="fencedBy">The new generation that is in force; null: the promotion did not happen.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken);
+}
