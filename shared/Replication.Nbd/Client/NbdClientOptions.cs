@@ -1,0 +1,13 @@
+namespace Replication.Nbd;
+
+public sealed record NbdClientOptions
+{
+    /// <summary>Name of the node in errors and logs; by default the address and the export.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>For name resolution, connection and handshake together.</summary>
+    public TimeSpan ConnectDeadline { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Ask for structured replies and base:allocation; without them block status is unknown and errors have no text.</summary>
+    public bool Structured { get; init; } = true;
+}

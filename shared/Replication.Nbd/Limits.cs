@@ -1,0 +1,65 @@
+namespace Replication.Nbd;
+
+/// <summary>Every bound of the NBD server and client, each with its reason.</summary>
+internal static class Limits
+{
+    /// <summary>The protocol's bound for strings: export names, descriptions, queries, error texts.</summary>
+    public const int MaxStringBytes = 4096;
+
+    /// <summary>Largest payload of one request: what every client may assume without asking (block size information says it too).</summary>
+    public const int MaxPayloadBytes = 32 << 20;
+
+    /// <summary>A write above <see cref="MaxPayloadBytes"/> is refused and its bytes thrown away; above this it is cheaper to hang up.</summary>
+    public const long MaxSkippedPayloadBytes = 64L << 20;
+
+    /// <summary>Preferred request size: the page size, and the block size of our overlays.</summary>
+    public const int PreferredBlockBytes = 4096;
+
+    /// <summary>Largest data of a haggling option: a name, or a set of contexts, with room to spare; above it the server hangs up.</summary>
+    public const int MaxOptionBytes = 64 << 10;
+
+    /// <summary>Options that one client may send before it must have chosen an export; a client that haggles on is only keeping a thread busy.</summary>
+    public const int MaxOptions = 1024;
+
+    /// <summary>Connections that the kernel keeps for us until we accept them.</summary>
+    public const int ListenBacklog = 128;
+
+    /// <summary>Receive and output chunks. Large enough for one system call per 32 requests of 4 KiB, small enough to stay in the second-level cache.</summary>
+    public const int ChunkBytes = 256 << 10;
+
+    /// <summary>Free chunks kept for reuse, over all connections (16 MiB).</summary>
+    public const int MaxPooledChunks = 64;
+
+    /// <summary>A write that has not arrived whole and is at least this large is received into a block of its own instead of being moved around.</summary>
+    public const int DirectReceiveBytes = 64 << 10;
+
+    /// <summary>A server connection sends early, inside a batch, when this much is gathered: the bytes are still in the cache, and the client can go on.</summary>
+    public const int EarlySendBytes = 128 << 10;
+
+    /// <summary>Requests of one server connection that may be in flight; the receive loop stops reading there.</summary>
+    public const int MaxServerInFlight = 1024;
+
+    /// <summary>Payload in flight and replies not yet taken by the client, per server connection: two of the largest requests.</summary>
+    public const long MaxServerBufferedBytes = 2L * MaxPayloadBytes;
+
+    /// <summary>Requests of one client connection on the wire; more wait in the order of their arrival, without a copy of their data.</summary>
+    public const int MaxClientInFlight = 1024;
+
+    /// <summary>Bytes of one client connection that the socket has not yet taken; above it requests wait without a copy.</summary>
+    public const long MaxClientBacklogBytes = 8L << 20;
+
+    /// <summary>The client copies payloads up to this size into its send chunk; larger ones are sent from the caller's buffer.</summary>
+    public const int MaxCopiedPayloadBytes = 8 << 10;
+
+    /// <summary>Zeroing and block status have 32-bit lengths on the wire; the client splits well below that.</summary>
+    public const long MaxClientRangeBytes = 1L << 30;
+
+    /// <summary>Extents of one block status reply of our server (the protocol allows 2^20): one chunk of output.</summary>
+    public const int MaxStatusExtents = 4096;
+
+    /// <summary>Pieces of one system call (the kernel's own bound is 1024).</summary>
+    public const int MaxSendPieces = 64;
+
+    /// <summary>Text of an error chunk: a line, not a page.</summary>
+    public const int MaxErrorTextBytes = 512;
+}
