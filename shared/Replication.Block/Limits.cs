@@ -14,4 +14,19 @@ internal static class Limits
 
     /// <summary>Words in a leaf of a bitmap: 4 KiB, which marks 128 MiB of disk at 4 KiB blocks.</summary>
     public const int BitmapLeafWords = 512;
+
+    /// <summary>Threads that wait for devices on behalf of all disks of a process: one fdatasync of each of three disks and one of a fourth kind of work at a time.</summary>
+    public const int BlockingThreads = 4;
+
+    /// <summary>
+    /// Blocking jobs that may wait for a thread. A connection has a bounded number of requests in flight, so only many connections that do nothing but flush
+    /// come here; beyond it the caller's own thread does the work, which is back pressure on just those connections.
+    /// </summary>
+    public const int BlockingQueueLength = 1024;
+
+    /// <summary>Zeroing up to this much runs on the caller's thread: fallocate of 1 MiB takes microseconds, of 1 GiB on tmpfs milliseconds.</summary>
+    public const long ZeroInlineBytes = 1 << 20;
+
+    /// <summary>Zeroes are written in pieces of this size where the file system cannot zero by itself: large enough for few calls, small enough for the cache.</summary>
+    public const int ZeroPieceBytes = 256 << 10;
 }

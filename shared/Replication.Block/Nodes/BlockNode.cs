@@ -132,7 +132,7 @@ public abstract class BlockNode : IAsyncDisposable
     protected BlockException Error(BlockErrorKind kind, BlockOperation operation, BlockRange range, string reason, int errno = 0, Exception? inner = null) =>
         new(kind, Name, operation, range, reason, errno, inner);
 
-    private static bool Needs(WriteFlags flags, Capability fua) => flags.HasFlag(WriteFlags.Fua) && fua == Capability.Emulated;
+    private static bool Needs(WriteFlags flags, Capability fua) => (flags & WriteFlags.Fua) != 0 && fua == Capability.Emulated;
 
     private ValueTask Zero(BlockOperation operation, BlockRange range, WriteFlags flags)
     {
