@@ -1,0 +1,30 @@
+using Replication.Block;
+using Replication.Roles.Mirror;
+
+namespace Replication.Roles;
+
+/// <summary>A node's ways to the outside: what a host gives the real ones for, and a test or a simulator its own.</summary>
+public sealed record NodeServices
+{
+    public required INodeJournal Journal { get; init; }
+    public required RoleLog Log { get; init; }
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Threads for what waits for a device.</summary>
+    public required BlockingWorkers Workers { get; init; }
+
+    /// <summary>A client for the node at a control address; called once for each address and verb, so it should be cheap or cached.</summary>
+    public required Func<string, IReplicationPeer> ConnectPeer { get; init; }
+
+    /// <summary>The transport to the mirror listener at an address.</summary>
+    public required Func<string, IMirrorTransport> ConnectMirror { get; init; }
+
+    /// <summary>Opens and locks a disk.</summary>
+    public required Func<DiskOptions, BlockNode> OpenDisk { get; init; }
+
+    /// <summary>Puts a node in front of another, by the other's name: fault nodes, for tests. Without it nothing stands in between.</summary>
+    public Func<BlockNode, BlockNode> Decorate { get; init; } = node => node;
+
+    /// <summary>Random ids: session tokens and generations.</summary>
+    public Func<Guid> NewId { get; init; } = Guid.NewGuid;
+}
