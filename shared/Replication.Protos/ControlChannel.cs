@@ -1,0 +1,94 @@
+using System.Net.Sockets;
+using System.Text;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Replication.Protos;
+
+/// <summary>The way to a node's control endpoint, from its peer and from a controller.</summary>
+public static class ControlChannel
+{
+    private const string UnixPrefix = "unix:";
+    private const int MaxSocketPathBytes = 107; // sun_path, with its closing zero byte
+
+    // A host that swallows packets is given up on before a verb's five seconds are over.
+    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(4);
+
+    // A long call, such as start, has no deadline: a peer that does not even answer pings is lost within half a minute.
+    private static readonly TimeSpan s_pingDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_pingTimeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>Opens a channel; nothing is connected yet.</summary>
+    /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>.</param>
+    /// <exception cref="FormatException">The address has another form; the message names it and what is accepted.</exception>
+    public static GrpcChannel Open(string address)
+    {
+        (Uri uri, string? socketPath) = Parse(address);
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false, // a peer is reached directly, whatever HTTP_PROXY says
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            EnableMultipleHttp2Connections = true,
+            ConnectTimeout = s_connectTimeout,
+            KeepAlivePingDelay = s_pingDelay,
+            KeepAlivePingTimeout = s_pingTimeout,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+        };
+        if (socketPath is not null)
+            handler.ConnectCallback = async (_, cancellationToken) => await ConnectAsync(socketPath, cancellationToken);
+        return GrpcChannel.ForAddress(uri, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    /// <summary>Checks an address without opening it.</summary>
+    /// <exception cref="FormatException">As <see cref="Open"/>.</exception>
+    public static void Check(string address) => Parse(address);
+
+    /// <summary>Whether that failure means that the node could not be reached, or did not answer in time.</summary>
+    public static bool IsUnreachable(RpcException exception) => exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
+
+    /// <summary>One line about a failed call; a node that cannot be reached is named by its address.</summary>
+    public static string Explain(RpcException exception, string address) => exception switch
+    {
+        { StatusCode: StatusCode.DeadlineExceeded } => $"{address} cannot be reached: it did not answer in time",
+        { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause } => $"{address} cannot be reached: {cause.GetBaseException().Message}",
+        { Status.Detail: "" } => $"{address} answered {exception.StatusCode}",
+        _ => exception.Status.Detail,
+    };
+
+    private static (Uri Uri, string? SocketPath) Parse(string address)
+    {
+        if (address.StartsWith(UnixPrefix + "/", StringComparison.Ordinal) && address.Length > UnixPrefix.Length + 1)
+        {
+            string path = address[UnixPrefix.Length..];
+            return Encoding.UTF8.GetByteCount(path) <= MaxSocketPathBytes
+                ? (new Uri("http://localhost"), path) // that name goes into the request only
+                : throw new FormatException($"\"{address}\": the path of a Unix socket has at most {MaxSocketPathBytes} bytes");
+        }
+
+        if (address.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+            throw new FormatException($"\"{address}\": https:// is not available in this version; http://HOST:PORT and unix:/path are");
+        if (Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
+            && uri is { Scheme: "http", Port: > 0, AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" })
+        {
+            return (uri, null);
+        }
+
+        throw new FormatException($"\"{address}\" is no control address: http://HOST:PORT or unix:/path is one");
+    }
+
+    private static async Task<Stream> ConnectAsync(string socketPath, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
