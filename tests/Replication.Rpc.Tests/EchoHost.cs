@@ -34,7 +34,7 @@ internal sealed class EchoHost : IAsyncDisposable
 
     public EchoHandlers Handlers => App.Services.GetRequiredService<EchoHandlers>();
 
-    public static async Task<EchoHost> StartAsync(bool unixSocket = false, Action<GrpcServiceOptions>? configure = null)
+    public static async Task<EchoHost> StartAsync(bool unixSocket = false, Action<GrpcServiceOptions>? configure = null, int port = 0)
     {
         string? socketPath = unixSocket ? Path.Combine(Path.GetTempPath(), $"rpc-{Guid.NewGuid():N}.sock") : null;
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -45,7 +45,7 @@ internal sealed class EchoHost : IAsyncDisposable
         {
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             if (socketPath is null)
-                kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+                kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2);
             else
                 kestrel.ListenUnixSocket(socketPath, listen => listen.Protocols = HttpProtocols.Http2);
         });

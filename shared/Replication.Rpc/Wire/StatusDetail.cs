@@ -9,7 +9,7 @@ internal static class StatusDetail
     /// <summary>Cuts what is longer than <see cref="Limits.StatusDetailBytes"/>, between two characters.</summary>
     public static string Encode(string detail)
     {
-        if (detail.Length <= Limits.StatusDetailBytes && detail.All(c => IsPlain(c)))
+        if (detail.Length <= Limits.StatusDetailBytes && detail.All(IsPlain))
             return detail;
 
         var text = new StringBuilder();
@@ -41,7 +41,7 @@ internal static class StatusDetail
         for (int i = 0; i < utf8.Length; i++, length++)
         {
             bool escaped = utf8[i] == '%' && i + 2 < utf8.Length && char.IsAsciiHexDigit((char)utf8[i + 1]) && char.IsAsciiHexDigit((char)utf8[i + 2]);
-            utf8[length] = escaped ? (byte)((Convert.ToInt32($"{(char)utf8[i + 1]}{(char)utf8[i + 2]}", 16)) & 0xff) : utf8[i];
+            utf8[length] = escaped ? byte.Parse(utf8.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) : utf8[i];
             i += escaped ? 2 : 0;
         }
 

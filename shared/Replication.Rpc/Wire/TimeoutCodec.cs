@@ -45,7 +45,7 @@ internal static class TimeoutCodec
         {
             if (unit != text[^1])
                 continue;
-            timeout = value > TimeSpan.MaxValue.Ticks / ticks ? TimeSpan.MaxValue : TimeSpan.FromTicks(value * ticks);
+            timeout = TimeSpan.FromTicks(value * ticks); // eight digits of hours still fit
             return true;
         }
 
