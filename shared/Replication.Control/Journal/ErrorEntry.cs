@@ -1,0 +1,20 @@
+using Replication.Roles;
+
+namespace Replication.Control.Journal;
+
+/// <summary>An error as its file keeps it.</summary>
+internal sealed record ErrorEntry(
+    ulong Seq, long TimeUnixMs, FailureCase Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message, long Count)
+{
+    public static ErrorEntry Of(ulong seq, long timeUnixMs, FailureReport f) =>
+        new(seq, timeUnixMs, f.Case, f.Disk, f.OffsetBytes, f.LengthBytes, f.Errno, f.Epoch, f.Message, 1);
+
+    public RecordedError ToRecorded()
+    {
+        var failure = new FailureReport(Case, Disk, OffsetBytes, LengthBytes, Errno, Epoch, Message);
+        return new RecordedError(Seq, TimeUnixMs, failure, Count, Advice.For(failure));
+    }
+
+    public override string ToString() =>
+        $"case {(int)Case} on {Disk} at {OffsetBytes}+{LengthBytes} in epoch {Epoch}: {Message}{(Count > 1 ? $" ({Count} times)" : "")}";
+}
