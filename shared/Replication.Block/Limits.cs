@@ -29,4 +29,7 @@ internal static class Limits
 
     /// <summary>Zeroes are written in pieces of this size where the file system cannot zero by itself: large enough for few calls, small enough for the cache.</summary>
     public const int ZeroPieceBytes = 256 << 10;
+
+    /// <summary>The most that one failed local write has copied to the mirror again, while its range is locked: a guest's largest write is 32 MiB on the wire.</summary>
+    public const long RepairBytes = 32 << 20;
 }

@@ -1,0 +1,176 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Replication.Block.Locks;
+
+namespace Replication.Block.Quorums;
+
+/// <summary>Guest writes and copies: what takes the range lock.</summary>
+public sealed partial class Quorum
+{
+    /// <summary>
+    /// Brings the mirror's range to the local disk's content, in order with guest writes. Completes when the mirror has answered; returns the bytes that travelled.
+    /// </summary>
+    /// <param name="range">Not larger than <paramref name="buffer"/>.</param>
+    /// <param name="buffer">Scratch memory of the caller's.</param>
+    /// <param name="filter">Decides under the lock whether the content travels; null: always.</param>
+    /// <exception cref="BlockException">The local disk could not be read, the mirror failed, or there is none.</exception>
+    public async ValueTask<long> CopyAsync(BlockRange range, Memory<byte> buffer, CopyFilter? filter = null)
+    {
+        Invariant.Check(range.LengthBytes <= buffer.Length, "a copy fits its buffer");
+        RangeLock.Ticket ticket = await _ranges.AcquireAsync(range);
+        ValueTask forward;
+        try
+        {
+            MirrorChild mirror = _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
+            Memory<byte> content = buffer[..(int)range.LengthBytes];
+            bool hole = await IsHoleAsync(range);
+            if (!hole)
+                await _local.ReadAsync(range.OffsetBytes, content);
+            if (filter is not null && !filter(range, hole ? default : content.Span))
+                return 0;
+            forward = hole ? mirror.Link.CopyZeroesAsync(range) : mirror.Link.CopyAsync(range.OffsetBytes, content);
+        }
+        finally
+        {
+            _ranges.Release(ticket);
+        }
+
+        await forward;
+        return range.LengthBytes;
+    }
+
+    private ValueTask ChangeAsync(GuestWrite write)
+    {
+        if (_gate is not null)
+            return ReplicatedAsync(write);
+        return _admission.AdmitsWrites ? write.ApplyTo(_local) : HeldThenAppliedAsync(write);
+    }
+
+    private async ValueTask HeldThenAppliedAsync(GuestWrite write)
+    {
+        await _admission.AdmitWriteAsync(Name, write.Operation, write.Range);
+        await write.ApplyTo(_local);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReplicatedAsync(GuestWrite write)
+    {
+        GateTicket stay = _gate!.TryEnter(out GateTicket entered) && _admission.AdmitsWrites ? entered : await EnterWhenAdmittedAsync(entered, write);
+        RangeLock.Ticket ticket = default;
+        ValueTask forward = default;
+        BlockException? localError;
+        try
+        {
+            MirrorChild? reserved = _mirror;
+            if (reserved is not null)
+                await reserved.Link.Window.ReserveAsync(write.PayloadBytes);
+            ticket = await _ranges.AcquireAsync(write.Range);
+            // Under the lock: a child that was added meanwhile must get this write, one that was removed must not. The room for a new one
+            // was not reserved; so many bytes over its window as the requests in flight of that moment do no harm.
+            MirrorChild? mirror = _mirror;
+            if (mirror is not null)
+                forward = write.ForwardTo(mirror.Node);
+            reserved?.Link.Window.Release(write.PayloadBytes);
+            localError = await Outcome(write.ApplyTo(_local));
+            if (localError is not null && mirror is not null)
+                await RepairAsync(mirror, write.Range);
+        }
+        finally
+        {
+            if (ticket.IsHeld)
+                _ranges.Release(ticket);
+            _gate.Exit(stay);
+        }
+
+        BlockException? forwardError = await Outcome(forward);
+        if (localError is not null || forwardError is not null)
+            Report(localError, forwardError);
+        if (localError is not null)
+            throw localError;
+        if (!_admission.AdmitsAcknowledgements)
+            await _admission.AcknowledgeAsync(Name, write.Operation, write.Range);
+    }
+
+    // A write asks for admission inside the gate: who holds writes and then passes the gate exclusively knows that none is under way.
+    private async ValueTask<GateTicket> EnterWhenAdmittedAsync(GateTicket stay, GuestWrite write)
+    {
+        while (true)
+        {
+            if (stay.IsHeld)
+            {
+                if (_admission.AdmitsWrites)
+                    return stay;
+                _gate!.Exit(stay);
+            }
+
+            await _admission.AdmitWriteAsync(Name, write.Operation, write.Range);
+            stay = await _gate!.EnterAsync();
+        }
+    }
+
+    // Under the range lock. Behind the failed write's own forward, since the link keeps the order.
+    private async ValueTask RepairAsync(MirrorChild mirror, BlockRange range)
+    {
+        if (range.LengthBytes > Limits.RepairBytes)
+        {
+            mirror.Link.Lose(range, "a failed write of the local disk left too much to repair on the mirror");
+            return;
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)range.LengthBytes);
+        try
+        {
+            Memory<byte> content = buffer.AsMemory(0, (int)range.LengthBytes);
+            await _local.ReadAsync(range.OffsetBytes, content);
+            await mirror.Link.CopyAsync(range.OffsetBytes, content);
+        }
+        catch (BlockException e)
+        {
+            mirror.Link.Lose(range, $"a failed write of the local disk could not be repaired on the mirror: {e.Message}");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async ValueTask<bool> IsHoleAsync(BlockRange range)
+    {
+        if (_local.Capabilities.Status != Capability.Native)
+            return false;
+        Extent extent = await _local.StatusAsync(range);
+        return extent.Flags.HasFlag(ExtentFlags.Zero) && extent.LengthBytes == range.LengthBytes;
+    }
+
+    private void Report(BlockException? localError, BlockException? forwardError)
+    {
+        if (localError is not null)
+            _observer?.LocalFailed(this, localError);
+        // A lost session is reported once, by itself.
+        if (forwardError is not null && (forwardError.Kind != BlockErrorKind.Shutdown || localError is not null))
+            _observer?.ForwardFailed(this, forwardError, localError is not null);
+    }
+
+    private static ValueTask<BlockException?> Outcome(ValueTask task) => task.IsCompletedSuccessfully ? Succeeded(task) : OutcomeAsync(task);
+
+    private static ValueTask<BlockException?> Succeeded(ValueTask task)
+    {
+        // Gives a pooled source back.
+        task.GetAwaiter().GetResult();
+        return default;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<BlockException?> OutcomeAsync(ValueTask task)
+    {
+        try
+        {
+            await task;
+            return null;
+        }
+        catch (BlockException e)
+        {
+            return e;
+        }
+    }
+}
