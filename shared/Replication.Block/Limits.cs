@@ -32,4 +32,16 @@ internal static class Limits
 
     /// <summary>The most that one failed local write has copied to the mirror again, while its range is locked: a guest's largest write is 32 MiB on the wire.</summary>
     public const long RepairBytes = 32 << 20;
+
+    /// <summary>Bytes of bitmap words that one update writes at once: one page, which marks 128 MiB at 4 KiB blocks, so that a large trim takes few calls.</summary>
+    public const int BitmapUpdateBytes = 4096;
+
+    /// <summary>Adjacent blocks that undo, commit and compare copy with one read and one write: beyond it the call's own cost no longer shows, and the cache does.</summary>
+    public const int CopyRunBytes = 256 << 10;
+
+    /// <summary>How much of an old overlay is given back in one step: freeing 1 GiB of tmpfs at once stops every guest of the host for milliseconds.</summary>
+    public const long RetireStepBytes = 1 << 20;
+
+    /// <summary>A manifest longer than this is not ours: it lists disks and generations, some hundred bytes each.</summary>
+    public const int ManifestBytes = 4 << 20;
 }

@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using Replication.Block.Locks;
+using Replication.Block.Overlay;
+using Replication.Block.Secondary;
+using Replication.Block.State;
+
+namespace Replication.Block.Replication;
+
+/// <summary>The replication node on a secondary: where the secondary's guest reads and writes one disk.</summary>
+/// <remarks>
+/// Routes every request by <see cref="ReplicationTable"/>. A request enters the group's gate once and stays inside until it has completed, so it is wholly before or wholly
+/// after a checkpoint or a failover, all its blocks. A write holds the locks of its blocks from lookup to completion (order: gate, block locks in one range, bitmap words);
+/// reads hold no lock and check again instead (<see cref="LayerReader"/>).
+/// </remarks>
+internal sealed class ReplicationNode : BlockNode
+{
+    private readonly SecondaryDisk _disk;
+    private readonly GroupState _group;
+    private readonly GuestWriter _writer;
+
+    public ReplicationNode(SecondaryDisk disk, GroupState group)
+        : base(disk.Name, disk.LengthBytes, NodeCapabilities.AllNative)
+    {
+        _disk = disk;
+        _group = group;
+        _writer = new GuestWriter(disk, group);
+    }
+
+    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => ReadInsideAsync(offsetBytes, buffer);
+
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => WriteInsideAsync(new WriteRequest(offsetBytes, data, flags));
+
+    protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => WriteInsideAsync(new WriteRequest(range, flags));
+
+    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => WriteInsideAsync(new WriteRequest(range, flags));
+
+    protected override async ValueTask<Extent> StatusCore(BlockRange range)
+    {
+        GateTicket gate = await _group.Gate.EnterAsync();
+        try
+        {
+            return ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage) switch
+            {
+                IoRoute.Chain => await _disk.Reader.StatusAsync(Layers(BlockOperation.Status, range), range),
+                IoRoute.Direct => await _disk.Node.StatusAsync(range),
+                _ => throw Refused(BlockOperation.Status, range),
+            };
+        }
+        finally
+        {
+            _group.Gate.Exit(gate);
+        }
+    }
+
+    // Overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, as a
+    // checkpoint must not wait for a device; the disk stays while the layers come and go.
+    protected override ValueTask FlushCore() => ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage) switch
+    {
+        IoRoute.Active => default,
+        IoRoute.Split or IoRoute.Direct => _disk.Node.FlushAsync(),
+        _ => throw Refused(BlockOperation.Flush, default),
+    };
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReadInsideAsync(long offsetBytes, Memory<byte> buffer)
+    {
+        if (!_group.Gate.TryEnter(out GateTicket gate))
+            gate = await _group.Gate.EnterAsync();
+        try
+        {
+            var range = new BlockRange(offsetBytes, buffer.Length);
+            switch (ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage))
+            {
+                case IoRoute.Chain:
+                    await _disk.Reader.ReadAsync(Layers(BlockOperation.Read, range), offsetBytes, buffer);
+                    break;
+                case IoRoute.Direct:
+                    await _disk.Node.ReadAsync(offsetBytes, buffer);
+                    break;
+                default:
+                    throw Refused(BlockOperation.Read, range);
+            }
+        }
+        finally
+        {
+            _group.Gate.Exit(gate);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteInsideAsync(WriteRequest request)
+    {
+        if (!_group.Gate.TryEnter(out GateTicket gate))
+            gate = await _group.Gate.EnterAsync();
+        try
+        {
+            IoRoute route = _group.Stage == NodeStage.Stopped ? IoRoute.Refuse : ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage);
+            if (route == IoRoute.Refuse)
+                throw Refused(request.Operation, request.Range);
+            RangeLock.Ticket blocks = await _disk.BlockLocks.AcquireAsync(_disk.AlignOut(request.Range));
+            try
+            {
+                await _writer.WriteAsync(route, request, route == IoRoute.Direct ? null : Layers(request.Operation, request.Range));
+            }
+            finally
+            {
+                _disk.BlockLocks.Release(blocks);
+            }
+        }
+        finally
+        {
+            _group.Gate.Exit(gate);
+        }
+    }
+
+    // A record can name overlays that did not survive: then there is no view to serve.
+    private OverlayLayers Layers(BlockOperation operation, BlockRange range) =>
+        _disk.CopyBeforeWrite.Layers ?? throw Error(BlockErrorKind.Stage, operation, range, "the overlays of this secondary are lost");
+
+    private BlockException Refused(BlockOperation operation, BlockRange range) =>
+        Error(BlockErrorKind.Stage, operation, range, $"the secondary is {_group.Stage} and does not serve this");
+}

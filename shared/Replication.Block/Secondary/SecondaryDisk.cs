@@ -1,0 +1,81 @@
+using Replication.Block.Locks;
+using Replication.Block.Overlay;
+using Replication.Block.Replication;
+using Replication.Block.State;
+
+namespace Replication.Block.Secondary;
+
+/// <summary>One disk of a secondary: the nodes above its secondary disk, and what they share.</summary>
+public sealed class SecondaryDisk
+{
+    private readonly GroupState _group;
+
+    internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group)
+    {
+        _group = group;
+        Name = name;
+        Node = node;
+        CommitNode = commitNode;
+        BlockSizeBytes = blockSizeBytes;
+        CopyBeforeWrite = new CopyBeforeWrite($"{name}.undo", node, blockSizeBytes);
+        Reader = new LayerReader(node, blockSizeBytes);
+        Guest = new ReplicationNode(this, group);
+    }
+
+    public string Name { get; }
+
+    public long LengthBytes => Node.LengthBytes;
+
+    public int BlockSizeBytes { get; }
+
+    /// <summary>The secondary disk.</summary>
+    public BlockNode Node { get; }
+
+    /// <summary>What the secondary's guest export serves: the replication node.</summary>
+    public BlockNode Guest { get; }
+
+    public CopyBeforeWrite CopyBeforeWrite { get; }
+
+    /// <summary>Live bytes in the active disk; 0 right after a checkpoint.</summary>
+    public long ActiveBytes => CopyBeforeWrite.Layers?.Active.HeldBytes ?? 0;
+
+    /// <summary>Live bytes in the hidden disk; 0 right after a checkpoint.</summary>
+    public long HiddenBytes => CopyBeforeWrite.Layers?.Hidden.HeldBytes ?? 0;
+
+    /// <summary>Bytes marked dirty since the promotion; 0 before.</summary>
+    public long DirtyBytes => Dirty is { } dirty ? dirty.Bits.Count * dirty.GranularityBytes : 0;
+
+    /// <summary>What differs from the old primary's disk, since this node's promotion; null before. Set under the closed gate, or at open.</summary>
+    public PersistentBitmap? Dirty { get; internal set; }
+
+    internal BlockNode CommitNode { get; }
+
+    internal LayerReader Reader { get; }
+
+    /// <summary>Locks of blocks: guest writes and commit steps. Taken after the gate, before bitmap words.</summary>
+    internal RangeLock BlockLocks { get; } = new();
+
+    /// <summary>The disk as a mirror session writes it.</summary>
+    public BlockNode CreateMirrorTarget(MirrorSessionState session) => new MirrorTarget(this, session, _group);
+
+    internal BlockRange AlignOut(BlockRange range) => range.AlignOut(BlockSizeBytes, LengthBytes);
+
+    /// <summary>The block behind the last one of a range.</summary>
+    internal long BlockEnd(BlockRange range) => (range.EndBytes - 1) / BlockSizeBytes + 1;
+
+    /// <summary>Bytes of blocks [first, end); the disk's last block may be short.</summary>
+    internal BlockRange RangeOf(long first, long end) => BlockRange.FromBounds(first * BlockSizeBytes, Math.Min(end * BlockSizeBytes, LengthBytes));
+
+    internal ValueTask MarkDirtyAsync(BlockRange blocks)
+    {
+        if (Dirty is not { } dirty)
+            return default;
+        long first = blocks.OffsetBytes / BlockSizeBytes;
+        return dirty.MarkAsync(first, BlockEnd(blocks) - first);
+    }
+
+    /// <summary>
+    /// Puts what the overlays hold of these blocks into the secondary disk, and forgets it there (invariant Commit). The caller holds the gate and the blocks' locks.
+    /// </summary>
+    internal ValueTask CommitBlocksAsync(OverlayLayers layers, BlockRange blocks) => CommitStep.RunAsync(this, layers, blocks);
+}

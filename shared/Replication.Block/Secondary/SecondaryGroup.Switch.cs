@@ -1,0 +1,114 @@
+using Replication.Block.Locks;
+using Replication.Block.Overlay;
+using Replication.Block.State;
+
+namespace Replication.Block.Secondary;
+
+// The checkpoint: a change of epoch or stage on every disk or on none, in constant time.
+public sealed partial class SecondaryGroup
+{
+    /// <summary>
+    /// Changes epoch and stage of the whole group; see <see cref="SwitchRequest"/>. A checkpoint, the first one after a sync, a final stop.
+    /// </summary>
+    public async ValueTask<SwitchResult> CheckpointAsync(SwitchRequest request)
+    {
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            Invariant.Check(Record is not null, "a group has a record before its first switch");
+            // Before the gate: a switch that cannot be must not hold up requests, or wait behind a hung one.
+            if (WhyRefused(request) is { } reason)
+                return new SwitchResult(SwitchOutcome.Refused, Record, reason);
+            OverlaySet? next = null;
+            try
+            {
+                next = request.WithOverlays ? await TakePreparedAsync() : null;
+            }
+            catch (IOException e)
+            {
+                return new SwitchResult(SwitchOutcome.Failed, Record, $"the next epoch's overlays cannot be made: {e.Message}", e);
+            }
+
+            SwitchResult result = await SwitchAsync(request, next);
+            if (result.Switched && next is not null)
+                PrepareNext();
+            else if (result.Switched)
+                _options.Worker.Post(DiscardPreparedAsync);
+            else if (next is not null && Interlocked.CompareExchange(ref _prepared, next, null) is not null)
+                Retire(next);
+            return result;
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
+    private async ValueTask<SwitchResult> SwitchAsync(SwitchRequest request, OverlaySet? next)
+    {
+        if (!await Gate.CloseAsync(request.Deadline))
+            return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"requests under way did not end within {request.Deadline.TotalMilliseconds:0} ms");
+        try
+        {
+            if (WhyRefused(request) is { } reason)
+                return new SwitchResult(SwitchOutcome.Refused, Record!, reason);
+            EpochRecord written = await WriteRecordAsync(request.Next(Record!) with { OverlaySet = next?.Id ?? 0 });
+            SwapLayers(next);
+            return new SwitchResult(SwitchOutcome.Switched, written);
+        }
+        catch (BlockException e)
+        {
+            return new SwitchResult(SwitchOutcome.Failed, Record!, $"the epoch record cannot be written: {e.Message}", e);
+        }
+        finally
+        {
+            Gate.Open();
+        }
+    }
+
+    // A checkpoint that comes after a promotion would throw the view away that was promoted.
+    private string? WhyRefused(SwitchRequest request) =>
+        Stage is NodeStage.Failover or NodeStage.FailoverFailed && !request.EndsCommit ? "the secondary has been promoted" : request.Precondition?.Invoke();
+
+    // Under a turn and the closed gate, after the record.
+    private void SwapLayers(OverlaySet? next)
+    {
+        OverlaySet? old = _live;
+        _live = next;
+        OverlaysLost = false;
+        for (int i = 0; i < Disks.Count; i++)
+            Disks[i].CopyBeforeWrite.DoCheckpoint(next?.Disks[i]);
+        if (old is not null)
+            Retire(old);
+    }
+
+    private ulong NextSetId() => Interlocked.Increment(ref _lastSetId);
+
+    private async ValueTask<OverlaySet> TakePreparedAsync() => Interlocked.Exchange(ref _prepared, null) ?? await _store.CreateAsync(NextSetId());
+
+    private void PrepareNext() => _options.Worker.Post(async () =>
+    {
+        if (_ending || Volatile.Read(ref _prepared) is not null)
+            return;
+        try
+        {
+            OverlaySet made = await _store.CreateAsync(NextSetId());
+            if (Interlocked.CompareExchange(ref _prepared, made, null) is not null)
+                await _store.RetireAsync(made, _options.Worker);
+            else if (_ending)
+                await DiscardPreparedAsync();
+        }
+        catch (IOException)
+        {
+            // The checkpoint that needs it makes it itself, and reports why it cannot.
+        }
+    });
+
+    private void Retire(OverlaySet set) => _options.Worker.Post(() => _store.RetireAsync(set, _options.Worker));
+
+    private async ValueTask DiscardPreparedAsync()
+    {
+        if (Interlocked.Exchange(ref _prepared, null) is { } prepared)
+            await _store.DeleteAsync(prepared);
+    }
+}

@@ -1,0 +1,143 @@
+using Replication.Block.Locks;
+using Replication.Block.Overlay;
+using Replication.Block.State;
+
+namespace Replication.Block.Secondary;
+
+/// <summary>
+/// All disks of a secondary: one gate, one record, one epoch. What changes the epoch, the stage or the layers of the group goes through here.
+/// </summary>
+/// <remarks>
+/// <para>Every change is prepared before the gate closes, is one write of the record while it is closed, and becomes visible by swapping pointers before it opens (invariant Atomic).
+/// A record that cannot be written leaves everything as it was. Changes take turns; the data path never waits for a turn.</para>
+/// <para>The group runs no threads: requests bring theirs, and the rest runs on <see cref="SecondaryGroupOptions.Worker"/>.</para>
+/// </remarks>
+public sealed partial class SecondaryGroup : IAsyncDisposable
+{
+    private static readonly BlockRange s_turn = new(0, 1);
+
+    private readonly SecondaryGroupOptions _options;
+    private readonly GroupState _state;
+    private readonly OverlayStore _store;
+
+    // Serialises the changes of the group: everything below is guarded by holding a turn, where it says nothing else.
+    private readonly RangeLock _turns = new();
+    private OverlaySet? _live;
+    private OverlaySet? _prepared; // exchanged with Interlocked, by the worker and by who takes it
+    private ulong _lastSetId; // Interlocked
+    private volatile bool _ending;
+
+    private SecondaryGroup(SecondaryGroupOptions options)
+    {
+        Invariant.Check(System.Numerics.BitOperations.IsPow2(options.BlockSizeBytes) && options.BlockSizeBytes is >= 512 and <= 1 << 20, "a block is a power of two, up to 1 MiB");
+        _options = options;
+        _state = new GroupState(options.Time, options.OnFailure);
+        _store = new OverlayStore(options.Overlays, [.. options.Disks.Select(disk => (disk.Name, disk.Node.LengthBytes))], options.BlockSizeBytes, options.Decorate);
+        Disks = [.. options.Disks.Select(disk => new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state))];
+    }
+
+    public IReadOnlyList<SecondaryDisk> Disks { get; }
+
+    /// <summary>The gate of the group's requests.</summary>
+    public GroupGate Gate => _state.Gate;
+
+    /// <summary>The record in force; null before the first.</summary>
+    public EpochRecord? Record => _options.State.Record.Current;
+
+    /// <summary>The stage that requests are served in: the record's.</summary>
+    public NodeStage Stage => _state.Stage;
+
+    /// <summary>
+    /// The record names overlays that are not there, or that are not trusted: no view, so the guest is not served, and failover has nothing to promote. Stays until the next switch.
+    /// </summary>
+    public bool OverlaysLost { get; private set; }
+
+    /// <summary>Opens the group where its record left it; every overlay file that the record does not name is removed.</summary>
+    /// <exception cref="StateException">Files that the record names are damaged or unknown.</exception>
+    public static async ValueTask<SecondaryGroup> OpenAsync(SecondaryGroupOptions options)
+    {
+        var group = new SecondaryGroup(options);
+        try
+        {
+            await group.LoadAsync();
+            return group;
+        }
+        catch
+        {
+            await group.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a record that moves no data to another layer: a flag, a generation, a stage that routes requests as before.</summary>
+    /// <exception cref="BlockException">It could not be written; the old record is in force.</exception>
+    public async ValueTask<EpochRecord> UpdateRecordAsync(Func<EpochRecord?, EpochRecord> next)
+    {
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            return await WriteRecordAsync(next(Record));
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
+    /// <summary>Ends background work and closes the overlays; the record stays, and the next open goes on from it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _ending = true;
+        await CommitEndedAsync();
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            foreach (SecondaryDisk disk in Disks)
+            {
+                disk.CopyBeforeWrite.DoCheckpoint(null);
+                if (disk.Dirty is { } dirty)
+                    await dirty.DisposeAsync();
+            }
+
+            if (_live is not null)
+                await _live.DisposeAsync();
+            _live = null;
+            await DiscardPreparedAsync();
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
+    private async ValueTask LoadAsync()
+    {
+        ulong named = Record?.OverlaySet ?? 0;
+        if (named != 0 && _options.TrustOverlays)
+            _live = await _store.LoadAsync(named);
+        OverlaysLost = named != 0 && _live is null;
+        _lastSetId = Math.Max(named, _store.DeleteOthers(OverlaysLost ? 0 : named));
+        for (int i = 0; i < Disks.Count; i++)
+        {
+            Disks[i].CopyBeforeWrite.DoCheckpoint(_live?.Disks[i]);
+            if (Record?.Stage is NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done)
+                Disks[i].Dirty = await LoadDirtyAsync(Disks[i]);
+        }
+
+        _state.Stage = Record?.Stage ?? NodeStage.None;
+        if (_live is not null && Stage == NodeStage.Running)
+            PrepareNext();
+    }
+
+    // Under a turn. Where a switch is made the gate is closed around it.
+    private async ValueTask<EpochRecord> WriteRecordAsync(EpochRecord next)
+    {
+        EpochRecord written = await _options.State.Record.ReplaceAsync(next);
+        _state.Stage = written.Stage;
+        return written;
+    }
+
+    private BlockNode CommitNode(string disk, BlockNode node) => Decorated(new AliasNode($"{disk}.commit", node));
+
+    private BlockNode Decorated(BlockNode node) => _options.Decorate?.Invoke(node) ?? node;
+}

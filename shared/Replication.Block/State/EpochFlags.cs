@@ -1,0 +1,14 @@
+namespace Replication.Block.State;
+
+/// <summary>What a record says besides its stage. Values are on disk.</summary>
+[Flags]
+public enum EpochFlags : byte
+{
+    None = 0,
+
+    /// <summary>The node has replicated with a peer: after a restart a primary does not serve before its generation is confirmed.</summary>
+    HadPeer = 1,
+
+    /// <summary>The secondary disk may lack a primary write (invariant Whole): no checkpoint until a completed sync clears it.</summary>
+    Incomplete = 2,
+}

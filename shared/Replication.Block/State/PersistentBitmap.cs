@@ -1,0 +1,250 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Replication.Block.Bitmaps;
+using Replication.Block.Locks;
+
+namespace Replication.Block.State;
+
+/// <summary>A bitmap in a file, with its image in memory; marks of overlays, and the dirty blocks of a promoted node.</summary>
+/// <remarks>
+/// <para>A mark is visible in memory only after its word is in the file, so what anybody acts on survives a kill. Updates of one word take turns (a range lock on the words'
+/// bytes): an older image of a word never lands over a newer one.</para>
+/// <para>A write that failed may be in the file all the same. Its words are remembered as unsettled: they are written again by the next update that touches them, and by
+/// <see cref="SettleAsync"/>, which whoever relies on a mark being <i>absent</i> calls first.</para>
+/// <para>File: 4 KiB header (magic 8 bytes, version u32, granularity u32, disk length i64, CRC-32C u32 of those 24 bytes), then the words, 64 bits each, little-endian. Sparse: a hole
+/// is clear marks, and loading skips it.</para>
+/// </remarks>
+public sealed class PersistentBitmap : IAsyncDisposable
+{
+    private const uint Version = 1;
+    private const int HeaderBytes = 4096;
+    private const int HeaderFieldBytes = 24;
+    private const int WordBytes = sizeof(ulong);
+
+    private static readonly BlockBitmap s_nothing = new(0);
+
+    private readonly BlockNode _file;
+    private readonly RangeLock _words = new();
+
+    // Guards _unsettled; _settled is its emptiness, read without the lock by fast paths.
+    private readonly Lock _sync = new();
+    private readonly HashSet<long> _unsettled = [];
+    private volatile bool _settled = true;
+
+    private PersistentBitmap(BlockNode file, long diskLengthBytes, int granularityBytes)
+    {
+        _file = file;
+        GranularityBytes = granularityBytes;
+        Bits = new BlockBitmap((diskLengthBytes + granularityBytes - 1) / granularityBytes);
+    }
+
+    private static ReadOnlySpan<byte> Magic => "COLOBITS"u8;
+
+    public int GranularityBytes { get; }
+
+    /// <summary>The marks as everybody may see them. Only this class changes them.</summary>
+    public BlockBitmap Bits { get; }
+
+    /// <summary>False while a failed write may have left words in the file that memory does not know.</summary>
+    public bool IsSettled => _settled;
+
+    /// <summary>Length of the file for a disk.</summary>
+    public static long FileBytes(long diskLengthBytes, int granularityBytes)
+    {
+        long bits = (diskLengthBytes + granularityBytes - 1) / granularityBytes;
+        return HeaderBytes + (bits + 63) / 64 * WordBytes;
+    }
+
+    /// <summary>Begins a bitmap without marks in <paramref name="file"/>, a hole throughout; the file is the bitmap's from here on.</summary>
+    public static async ValueTask<PersistentBitmap> CreateAsync(BlockNode file, long diskLengthBytes, int granularityBytes)
+    {
+        byte[] header = new byte[HeaderFieldBytes + sizeof(uint)];
+        EncodeHeader(header, diskLengthBytes, granularityBytes);
+        await file.WriteAsync(0, header);
+        return new PersistentBitmap(file, diskLengthBytes, granularityBytes);
+    }
+
+    /// <summary>Loads a bitmap; the file is the bitmap's from here on.</summary>
+    /// <exception cref="StateException">Not such a bitmap, damaged, of an unknown version, or of another disk.</exception>
+    public static async ValueTask<PersistentBitmap> LoadAsync(BlockNode file, long diskLengthBytes, int granularityBytes)
+    {
+        byte[] buffer = new byte[Limits.BitmapUpdateBytes];
+        if (file.LengthBytes != FileBytes(diskLengthBytes, granularityBytes))
+            throw new StateException($"{file.Name}: has {file.LengthBytes} bytes, a bitmap of this disk has {FileBytes(diskLengthBytes, granularityBytes)}");
+        await file.ReadAsync(0, buffer.AsMemory(0, HeaderFieldBytes + sizeof(uint)));
+        CheckHeader(buffer, file.Name, diskLengthBytes, granularityBytes);
+        var bitmap = new PersistentBitmap(file, diskLengthBytes, granularityBytes);
+        for (long offset = HeaderBytes; offset < file.LengthBytes;)
+        {
+            Extent extent = await file.StatusAsync(BlockRange.FromBounds(offset, file.LengthBytes));
+            if (extent.Flags.HasFlag(ExtentFlags.Zero))
+            {
+                offset += extent.LengthBytes;
+                offset -= offset < file.LengthBytes ? offset % WordBytes : 0;
+                continue;
+            }
+
+            int lengthBytes = (int)Math.Min(buffer.Length, file.LengthBytes - offset);
+            await file.ReadAsync(offset, buffer.AsMemory(0, lengthBytes));
+            bitmap.Adopt((offset - HeaderBytes) / WordBytes, buffer.AsSpan(0, lengthBytes));
+            offset += lengthBytes;
+        }
+
+        return bitmap;
+    }
+
+    /// <summary>Marks a run of blocks: in the file, then in memory. Completes at once where all are marked.</summary>
+    public ValueTask MarkAsync(long firstBit, long count) =>
+        _settled && Bits.AllSet(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: true));
+
+    /// <summary>Clears a run of marks: in the file, then in memory.</summary>
+    public ValueTask ClearAsync(long firstBit, long count) =>
+        _settled && !Bits.AnySet(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: false));
+
+    /// <summary>Marks every block that is marked in <paramref name="other"/>.</summary>
+    public async ValueTask OrAsync(BlockBitmap other)
+    {
+        Invariant.Check(other.LengthBits == Bits.LengthBits, "bitmaps that are united have one length");
+        for (long word = other.NextSetWord(0); word < other.LengthWords; word = other.NextSetWord(word))
+        {
+            long end = word;
+            while (end < other.LengthWords && end - word < Limits.BitmapUpdateBytes / WordBytes && other.GetWord(end) != 0)
+                end++;
+            await UpdateAsync(new Change(word * 64, Math.Min(end * 64, Bits.LengthBits), other, Set: true));
+            word = end;
+        }
+    }
+
+    /// <summary>Marks every block.</summary>
+    public ValueTask MarkAllAsync() => MarkAsync(0, Bits.LengthBits);
+
+    /// <summary>Writes every word again whose last write failed.</summary>
+    public async ValueTask SettleAsync()
+    {
+        while (!_settled)
+        {
+            long word;
+            lock (_sync)
+            {
+                if (_unsettled.Count == 0)
+                    return;
+                word = _unsettled.First();
+            }
+
+            // Setting nothing writes the word's image as memory has it.
+            await UpdateAsync(new Change(word * 64, Math.Min((word + 1) * 64, Bits.LengthBits), s_nothing, Set: true));
+        }
+    }
+
+    public ValueTask DisposeAsync() => _file.DisposeAsync();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask UpdateAsync(Change change)
+    {
+        long endWord = (change.EndBit + 63) / 64;
+        for (long word = change.FirstBit / 64; word < endWord;)
+        {
+            int words = (int)Math.Min(Limits.BitmapUpdateBytes / WordBytes, endWord - word);
+            var range = new BlockRange(HeaderBytes + word * WordBytes, words * WordBytes);
+            RangeLock.Ticket turn = await _words.AcquireAsync(range);
+            byte[] image = ArrayPool<byte>.Shared.Rent(words * WordBytes);
+            try
+            {
+                for (int i = 0; i < words; i++)
+                {
+                    ulong now = Bits.GetWord(word + i);
+                    BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(i * WordBytes), change.Set ? now | change.Mask(word + i) : now & ~change.Mask(word + i));
+                }
+
+                await _file.WriteAsync(range.OffsetBytes, image.AsMemory(0, words * WordBytes));
+                Show(change, word, words);
+            }
+            catch (BlockException)
+            {
+                Unsettle(word, words);
+                throw;
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(image);
+                _words.Release(turn);
+            }
+
+            word += words;
+        }
+    }
+
+    // The file has it: now everybody may see it.
+    private void Show(Change change, long word, int words)
+    {
+        for (int i = 0; i < words; i++)
+        {
+            if (change.Set)
+                Bits.SetInWord(word + i, change.Mask(word + i));
+            else
+                Bits.ClearInWord(word + i, change.Mask(word + i));
+        }
+
+        if (_settled)
+            return;
+        lock (_sync)
+        {
+            for (int i = 0; i < words; i++)
+                _unsettled.Remove(word + i);
+            _settled = _unsettled.Count == 0;
+        }
+    }
+
+    private void Unsettle(long word, int words)
+    {
+        lock (_sync)
+        {
+            for (int i = 0; i < words; i++)
+                _unsettled.Add(word + i);
+            _settled = false;
+        }
+    }
+
+    private void Adopt(long word, ReadOnlySpan<byte> image)
+    {
+        for (; image.Length >= WordBytes; image = image[WordBytes..], word++)
+            Bits.SetInWord(word, BinaryPrimitives.ReadUInt64LittleEndian(image) & BlockBitmap.Mask(word * 64, Bits.LengthBits));
+    }
+
+    private static void EncodeHeader(Span<byte> header, long diskLengthBytes, int granularityBytes)
+    {
+        Magic.CopyTo(header);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Version);
+        BinaryPrimitives.WriteInt32LittleEndian(header[12..], granularityBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(header[16..], diskLengthBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[HeaderFieldBytes..], Checksum.Crc32C(header[..HeaderFieldBytes]));
+    }
+
+    private static void CheckHeader(ReadOnlySpan<byte> header, string file, long diskLengthBytes, int granularityBytes)
+    {
+        if (!header.StartsWith(Magic))
+            throw new StateException($"{file}: not a bitmap");
+        uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
+        if (version != Version)
+            throw new StateException($"{file}: bitmap format version {version} is not known (this build knows {Version})");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[HeaderFieldBytes..]) != Checksum.Crc32C(header[..HeaderFieldBytes]))
+            throw new StateException($"{file}: the bitmap's header is damaged (its checksum does not fit)");
+        if (BinaryPrimitives.ReadInt32LittleEndian(header[12..]) is var granularity && granularity != granularityBytes)
+            throw new StateException($"{file}: the bitmap has blocks of {granularity} bytes, not {granularityBytes}");
+        if (BinaryPrimitives.ReadInt64LittleEndian(header[16..]) is var length && length != diskLengthBytes)
+            throw new StateException($"{file}: the bitmap belongs to a disk of {length} bytes, not {diskLengthBytes}");
+    }
+
+    /// <summary>Which bits of [FirstBit, EndBit) change: all of them, or those of <paramref name="Pattern"/>.</summary>
+    private readonly record struct Change(long FirstBit, long EndBit, BlockBitmap? Pattern, bool Set)
+    {
+        public ulong Mask(long word)
+        {
+            ulong mask = BlockBitmap.Mask(Math.Max(FirstBit, word * 64), EndBit);
+            if (Pattern is null)
+                return mask;
+            return word < Pattern.LengthWords ? mask & Pattern.GetWord(word) : 0;
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using Replication.Block.Files;
+using Replication.Block.Secondary;
+using Replication.Block.State;
+using Replication.Testing;
+
+namespace Replication.Block.Tests.Secondary;
+
+/// <summary>A secondary's group over disks in memory, with real state and overlay files.</summary>
+internal sealed class GroupFixture : IAsyncDisposable
+{
+    public const byte OldByte = 0x11;
+    public const int BlockBytes = 4096;
+
+    private readonly TempDirectory _directory = new();
+    private readonly BlockingWorkers _workers = new("test", 1);
+
+    private GroupFixture(IReadOnlyList<MemoryNode> disks) => Disks = disks;
+
+    public IReadOnlyList<MemoryNode> Disks { get; }
+
+    /// <summary>Wraps a node by its name, from the next open on; "DISK" means the secondary disk itself.</summary>
+    public Dictionary<string, Func<BlockNode, BlockNode>> Wrap { get; } = [];
+
+    public QueuedWorker Worker { get; } = new();
+
+    public FakeTimeProvider Time { get; } = new();
+
+    public List<(SecondaryFailure Failure, string Disk, BlockException Error)> Failures { get; } = [];
+
+    public StateDirectory State { get; private set; } = null!;
+
+    public SecondaryGroup Group { get; private set; } = null!;
+
+    public MirrorSessionState Session { get; private set; } = new(Guid.NewGuid());
+
+    public BlockNode Guest => Group.Disks[0].Guest;
+
+    public MemoryNode Disk => Disks[0];
+
+    public string OverlayPath => _directory["overlay"];
+
+    public string StatePath => _directory["state"];
+
+    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, Action<GroupFixture>? prepare = null)
+    {
+        var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", OldByte))]);
+        prepare?.Invoke(fixture);
+        await fixture.OpenAsync();
+        return fixture;
+    }
+
+    /// <summary>A group that runs: stage running, epoch 1.</summary>
+    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, Action<GroupFixture>? prepare = null)
+    {
+        GroupFixture fixture = await CreateAsync(disks, lengthBytes, prepare);
+        await fixture.StartAsync();
+        return fixture;
+    }
+
+    public async Task OpenAsync()
+    {
+        State = await StateDirectory.OpenAsync(new FileStore(StatePath, _workers), Decorate);
+        if (State.Record.Current is null)
+        {
+            Guid group = Guid.NewGuid();
+            State.SaveManifest(new Manifest { Group = "vm", GroupId = group, Role = NodeRole.Secondary, History = [], Disks = [], BootId = BootId.Read() });
+            await State.Record.WriteAsync(new EpochRecord { GroupId = group, GenerationNumber = 0, GenerationId = Guid.Empty, Epoch = 0, Stage = NodeStage.None });
+        }
+
+        Group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
+        {
+            Disks = [.. Disks.Select(disk => (disk.Name, Decorate(disk)))],
+            Overlays = new FileStore(OverlayPath, _workers),
+            State = State,
+            BlockSizeBytes = BlockBytes,
+            Time = Time,
+            Worker = Worker,
+            Decorate = Decorate,
+            OnFailure = (failure, disk, error) => Failures.Add((failure, disk, error)),
+        });
+    }
+
+    public async Task StartAsync()
+    {
+        SwitchResult result = await TryStartAsync();
+        Assert.True(result.Switched, result.Reason);
+    }
+
+    public ValueTask<SwitchResult> TryStartAsync() => Group.CheckpointAsync(Switch(record => record with { Stage = NodeStage.Running, Epoch = record.Epoch + 1 }));
+
+    public async Task CheckpointAsync()
+    {
+        SwitchResult result = await TryCheckpointAsync();
+        Assert.True(result.Switched, result.Reason);
+    }
+
+    public ValueTask<SwitchResult> TryCheckpointAsync(Func<string?>? precondition = null) =>
+        Group.CheckpointAsync(Switch(record => record with { Epoch = record.Epoch + 1 }) with { Precondition = precondition });
+
+    public ValueTask<SwitchResult> StopAsync() =>
+        Group.CheckpointAsync(Switch(record => record with { Epoch = record.Epoch + 1, Stage = NodeStage.Stopped }) with { WithOverlays = false });
+
+    public ValueTask<SwitchResult> TryPromoteAsync() => Group.PromoteAsync(
+        record => record with { GenerationNumber = record.GenerationNumber + 1, GenerationId = Guid.NewGuid() }, TimeSpan.FromSeconds(1), Session.Revoke);
+
+    public async Task PromoteAsync()
+    {
+        SwitchResult result = await TryPromoteAsync();
+        Assert.True(result.Switched, result.Reason);
+    }
+
+    public async Task FailoverAsync()
+    {
+        await PromoteAsync();
+        CommitResult commit = await Group.CommitAsync();
+        Assert.Equal(CommitOutcome.Done, commit.Outcome);
+    }
+
+    public BlockNode Mirror(int disk = 0) => Group.Disks[disk].CreateMirrorTarget(Session);
+
+    /// <summary>Closes everything and opens it again.</summary>
+    public async Task ReopenAsync()
+    {
+        await CloseAsync();
+        Session = new MirrorSessionState(Guid.NewGuid());
+        await OpenAsync();
+    }
+
+    /// <summary>What a kill at this moment leaves: copies of the files and of the disks, opened by a new process.</summary>
+    public async Task<GroupFixture> KilledAsync()
+    {
+        var copy = new GroupFixture([.. Disks.Select(disk => Copy(disk))]);
+        foreach (string directory in (string[])["state", "overlay"])
+        {
+            Directory.CreateDirectory(copy._directory[directory]);
+            foreach (string file in Directory.EnumerateFiles(_directory[directory]))
+                File.Copy(file, Path.Combine(copy._directory[directory], Path.GetFileName(file)));
+        }
+
+        await copy.OpenAsync();
+        return copy;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        _workers.Dispose();
+        _directory.Dispose();
+    }
+
+    private async Task CloseAsync()
+    {
+        await Group.DisposeAsync();
+        await State.DisposeAsync();
+    }
+
+    private BlockNode Decorate(BlockNode node) => Wrap.TryGetValue(node.Name, out Func<BlockNode, BlockNode>? wrap) ? wrap(node) : node;
+
+    private static SwitchRequest Switch(Func<EpochRecord, EpochRecord> next) => new() { Next = next, Deadline = TimeSpan.FromSeconds(1) };
+
+    private static MemoryNode Copy(MemoryNode disk)
+    {
+        var copy = new MemoryNode(disk.LengthBytes, disk.Name);
+        _ = copy.WriteAsync(0, disk.Snapshot()).AsTask();
+        return copy;
+    }
+}
