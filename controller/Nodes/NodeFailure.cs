@@ -1,0 +1,32 @@
+using System.Globalization;
+using Replication.Controller.CommandLine;
+using Grpc.Core;
+
+namespace Replication.Controller.Nodes;
+
+/// <summary>The one map from a node's gRPC status to an exit code and a line that names the node.</summary>
+internal static class NodeFailure
+{
+    public static CliException Of(NodeClient node, RpcException e)
+    {
+        string message = e.StatusCode switch
+        {
+            StatusCode.DeadlineExceeded => string.Create(CultureInfo.InvariantCulture, $"{node} did not answer within {node.Timeout.TotalSeconds:0.###} s"),
+            StatusCode.Unimplemented => $"{node}: is no node of this version ({e.Status.Detail})",
+            _ when e.Status.Detail.Length == 0 => $"{node}: {e.StatusCode}",
+            _ => $"{node}: {e.Status.Detail}",
+        };
+        return new CliException(ExitCodeOf(e.StatusCode), message, e);
+    }
+
+    /// <summary>The status that a failure of <see cref="NodeClient"/> came from; null where it did not come from a node.</summary>
+    public static StatusCode? StatusOf(CliException e) => (e.InnerException as RpcException)?.StatusCode;
+
+    private static ExitCode ExitCodeOf(StatusCode code) => code switch
+    {
+        StatusCode.FailedPrecondition => ExitCode.Refused,
+        StatusCode.Unavailable or StatusCode.DeadlineExceeded => ExitCode.Unreachable,
+        StatusCode.InvalidArgument => ExitCode.Usage,
+        _ => ExitCode.Failed,
+    };
+}

@@ -1,0 +1,16 @@
+using Colo.Protocol.V1;
+
+namespace Replication.Controller.Nodes;
+
+/// <summary>The two calls that begin a replication, in QEMU's order: the secondary must be open when the primary attaches.</summary>
+internal static class PairStart
+{
+    public static async Task<StartResponse> RunAsync(
+        NodeClient primary, NodeClient secondary, SyncMode sync, Action<NodeStatus>? onStatus, CancellationToken cancellationToken)
+    {
+        var opening = new StartRequest { Versions = NodeClient.Versions, Mode = NodeRole.Secondary };
+        await secondary.CallWatchedAsync((s, o) => s.StartAsync(opening, o), null, cancellationToken);
+        var beginning = new StartRequest { Versions = NodeClient.Versions, Mode = NodeRole.Primary, Sync = sync };
+        return await primary.CallWatchedAsync((s, o) => s.StartAsync(beginning, o), onStatus, cancellationToken);
+    }
+}

@@ -1,0 +1,3 @@
+using Replication.Controller.CommandLine;
+
+return await Cli.RunAsync(args, CliEnvironment.OfProcess());

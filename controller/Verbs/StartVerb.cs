@@ -1,0 +1,54 @@
+using System.CommandLine;
+using Replication.Controller.CommandLine;
+using Replication.Controller.Nodes;
+using Replication.Controller.Output;
+using Colo.Protocol.V1;
+using Spectre.Console;
+
+namespace Replication.Controller.Verbs;
+
+/// <summary>Begins replication: secondary first, then primary, which brings the secondary up to date and takes the first checkpoint.</summary>
+internal sealed class StartVerb : Verb
+{
+    private readonly Option<string> _sync = new Option<string>("--sync")
+    {
+        Description = "How the secondary is brought up to date: auto (what differs), full (everything), none (the disks are equal already)",
+        HelpName = "auto|full|none",
+        DefaultValueFactory = _ => "auto",
+    }.AcceptOnlyFromAmong("auto", "full", "none");
+
+    public StartVerb(VerbHost host)
+        : base(host, "start", "Begin replication; returns when replicating")
+    {
+        Options.Add(_sync);
+        UnavailableOptions.AddTo(this, "--abandon-view", "--discard-changes-of");
+    }
+
+    protected override async Task<ExitCode> RunAsync(VerbContext context)
+    {
+        (NodeClient primary, NodeClient secondary) = (context.Primary, context.Secondary);
+        // Both answer before either is changed.
+        await Task.WhenAll(primary.GetStatusAsync(context.Cancellation), secondary.GetStatusAsync(context.Cancellation));
+        StartResponse started = await RunAsync(primary, secondary, SyncOf(context), context);
+        context.Output.Result(
+            new Document(started.Generation.Number, WireNames.Id(started.Generation.Id), started.Epoch, started.SyncedBytes, started.ElapsedMs),
+            console => console.MarkupLineInterpolated(
+                $"[green]Replicating[/]: generation {started.Generation.Number}, epoch {started.Epoch}, {SizeText.Format(started.SyncedBytes)} synced in {started.ElapsedMs} ms"));
+        return ExitCode.Done;
+    }
+
+    private static async Task<StartResponse> RunAsync(NodeClient primary, NodeClient secondary, SyncMode sync, VerbContext context)
+    {
+        using ProgressDisplay progress = context.Output.Progress();
+        return await PairStart.RunAsync(primary, secondary, sync, status => progress.ShowOf(status), context.Cancellation);
+    }
+
+    private SyncMode SyncOf(VerbContext context) => context.Parsed.GetValue(_sync) switch
+    {
+        "full" => SyncMode.Full,
+        "none" => SyncMode.None,
+        _ => SyncMode.Auto,
+    };
+
+    private sealed record Document(ulong Generation, string GenerationId, ulong Epoch, long SyncedBytes, long ElapsedMs);
+}

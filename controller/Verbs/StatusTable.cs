@@ -1,0 +1,50 @@
+using Replication.Controller.CommandLine;
+using Replication.Controller.Nodes;
+using Colo.Protocol.V1;
+using Spectre.Console;
+
+namespace Replication.Controller.Verbs;
+
+/// <summary>Draws <c>status</c> for people: a row for each node, then a row for each disk.</summary>
+internal static class StatusTable
+{
+    public static void Print(IAnsiConsole console, IReadOnlyList<NodeReport> reports)
+    {
+        Table nodes = new Table().AddColumns("node", "role", "stage", "generation", "epoch", "mirror", "error");
+        Table disks = new Table().AddColumns("node", "disk", "length", "dirty", "active", "hidden");
+        foreach (NodeReport report in reports)
+        {
+            if (report.Status is not { } status)
+            {
+                nodes.AddRow(Cells(report.Node.ToString(), "", "unreachable", "", "", "", report.Unreachable ?? ""));
+                continue;
+            }
+
+            nodes.AddRow(Cells(
+                report.Node.ToString(),
+                WireNames.Of(status.Role),
+                StageText(status),
+                $"{status.Generation?.Number}",
+                $"{status.Epoch}",
+                $"{WireNames.Of(status.Mirror?.State ?? MirrorState.None)} {status.Mirror?.Transport}".Trim(),
+                status.Error));
+            foreach (DiskStatus d in status.Disks)
+            {
+                disks.AddRow(Cells(
+                    report.Node.SideText, d.Name, SizeText.Format(d.LengthBytes), SizeText.Format(d.DirtyBytes), SizeText.Format(d.ActiveBytes), SizeText.Format(d.HiddenBytes)));
+            }
+        }
+
+        console.Write(nodes);
+        if (disks.Rows.Count > 0)
+            console.Write(disks);
+    }
+
+    private static string StageText(NodeStatus status) =>
+        WireNames.Of(status.Stage)
+        + (status.Incomplete ? ", incomplete" : "")
+        + (status.Progress is { TotalBytes: > 0 } p ? $", {p.Activity} {100.0 * p.DoneBytes / p.TotalBytes:0} %" : "");
+
+    // What a node says is data, not markup.
+    private static Markup[] Cells(params string[] texts) => [.. texts.Select(t => new Markup(Markup.Escape(t)))];
+}

@@ -1,0 +1,76 @@
+using Replication.Controller.Tests.Fakes;
+
+namespace Replication.Controller.Tests.CommandLine;
+
+public sealed class UsageTests
+{
+    [Theory]
+    [InlineData("--primary", "start")]
+    [InlineData("--primary", "checkpoint")]
+    [InlineData("--primary", "stop")]
+    [InlineData("--secondary", "failover")]
+    [InlineData("--primary", "failover", "--node", "primary")]
+    [InlineData("--primary", "status")]
+    [InlineData("--primary", "errors")]
+    [InlineData("--primary", "events")]
+    public async Task A_missing_address_is_named_with_its_variable(string option, params string[] args)
+    {
+        Run run = await Run.OfAsync(args);
+        run.AssertFailed(2, option, "COLOCTL_" + option[2..].ToUpperInvariant());
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("nonsense")]
+    [InlineData("status", "--nonsense")]
+    [InlineData("status", "extra")]
+    [InlineData("start", "--sync", "some")]
+    [InlineData("failover", "--node", "third")]
+    [InlineData("failover", "--node")]
+    [InlineData("status", "--timeout", "soon")]
+    [InlineData("status", "--timeout", "0s")]
+    [InlineData("status", "--timeout", "-1s")]
+    [InlineData("events", "--from", "minus")]
+    [InlineData("errors", "--acknowledge", "some")]
+    [InlineData("errors", "--acknowledge", "0")]
+    [InlineData("status", "@status")]
+    [InlineData("@status")]
+    public async Task Wrong_usage_is_exit_code_2(params string[] args) => (await Run.OfAsync(args)).AssertFailed(2);
+
+    [Theory]
+    [InlineData("reverse is not available in this version", "reverse")]
+    [InlineData("resync is not available in this version", "resync", "--abandon-view")]
+    [InlineData("verify is not available in this version", "verify", "--repair")]
+    [InlineData("--abandon-view is not available in this version", "start", "--abandon-view")]
+    [InlineData("--discard-changes-of is not available in this version", "start", "--discard-changes-of", "primary")]
+    public async Task What_is_not_built_yet_is_refused_by_name(string message, params string[] args) => (await Run.OfAsync(args)).AssertFailed(2, message);
+
+    [Theory]
+    [InlineData("https://127.0.0.1:1", "TLS")]
+    [InlineData("nbd://127.0.0.1:1", "no control address")]
+    [InlineData("127.0.0.1:1", "no control address")]
+    [InlineData("http://127.0.0.1", "no control address")]
+    [InlineData("http://127.0.0.1:0", "no control address")]
+    [InlineData("http://127.0.0.1:65536", "no control address")]
+    [InlineData("http://:1", "no control address")]
+    [InlineData("http://127.0.0.1:1/path", "no control address")]
+    [InlineData("unix:relative", "no control address")]
+    [InlineData("", "no control address")]
+    public async Task A_bad_address_is_refused_with_the_option_that_gave_it(string address, string reason)
+    {
+        (await Run.OfAsync("--primary", address, "status")).AssertFailed(2, "--primary", reason);
+        if (address.Length > 0)
+            (await Run.OfAsync(new Dictionary<string, string> { ["COLOCTL_SECONDARY"] = address }, default, "status")).AssertFailed(2, "COLOCTL_SECONDARY", reason);
+    }
+
+    [Fact]
+    public async Task Help_and_version_are_no_failures()
+    {
+        Run help = await Run.OfAsync("--help");
+        Assert.Equal((0, ""), (help.ExitCode, help.Error));
+        Assert.Contains("checkpoint", help.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("reverse", help.Out, StringComparison.Ordinal);
+        Assert.Equal(0, (await Run.OfAsync("--version")).ExitCode);
+        Assert.Equal(0, (await Run.OfAsync("failover", "--help")).ExitCode);
+    }
+}
