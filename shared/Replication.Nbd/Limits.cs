@@ -60,6 +60,12 @@ internal static class Limits
     /// <summary>The client copies payloads up to this size into its send chunk; larger ones are sent from the caller's buffer.</summary>
     public const int MaxCopiedPayloadBytes = 8 << 10;
 
+    /// <summary>Payload of a reply chunk that is no read data (an error, some extents): above it the client hangs up.</summary>
+    public const int MaxControlChunkBytes = 64 << 10;
+
+    /// <summary>Pause before a Unix socket whose backlog is full is tried again: the kernel offers nothing to wait for.</summary>
+    public const int ConnectRetryMs = 10;
+
     /// <summary>Zeroing and block status have 32-bit lengths on the wire; the client splits well below that.</summary>
     public const long MaxClientRangeBytes = 1L << 30;
 

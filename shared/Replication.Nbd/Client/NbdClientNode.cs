@@ -1,4 +1,6 @@
 using Replication.Block;
+using Replication.Nbd.Client;
+using Replication.Nbd.Wire;
 
 namespace Replication.Nbd;
 
@@ -8,34 +10,93 @@ namespace Replication.Nbd;
 /// </summary>
 public sealed class NbdClientNode : BlockNode
 {
-    internal NbdClientNode(string name, long lengthBytes, NodeCapabilities capabilities)
-        : base(name, lengthBytes, capabilities)
+    private readonly ClientConnection _connection;
+    private readonly ClientSession _session;
+
+    internal NbdClientNode(string name, ClientSession session, ClientConnection connection)
+        : base(name, session.LengthBytes, session.Capabilities)
     {
+        (_connection, _session) = (connection, session);
     }
 
-    public bool IsReadOnly => throw new NotImplementedException();
+    public bool IsReadOnly => _session.Has(TransmissionFlags.ReadOnly);
 
     /// <summary>The server allows several connections to be used as one.</summary>
-    public bool CanMultiConn => throw new NotImplementedException();
+    public bool CanMultiConn => _session.Has(TransmissionFlags.MultiConn);
 
-    public int MinimumBlockBytes => throw new NotImplementedException();
+    /// <summary>Requests that are not multiples of this may be refused by the server.</summary>
+    public int MinimumBlockBytes => (int)_session.MinimumBlockBytes;
 
-    public int PreferredBlockBytes => throw new NotImplementedException();
+    public int PreferredBlockBytes => (int)Math.Min(_session.PreferredBlockBytes, int.MaxValue);
 
-    public int MaximumBlockBytes => throw new NotImplementedException();
+    /// <summary>Largest payload of one request on the wire; larger ones are split.</summary>
+    public int MaximumBlockBytes => (int)_session.MaximumBlockBytes;
 
     /// <summary>Why the connection died; null while it lives. The first reason wins.</summary>
-    public Exception? Reason => throw new NotImplementedException();
+    public Exception? Reason => _connection.Reason;
 
     /// <summary>Ends the connection without waiting: nothing more is sent, every request in flight fails at once with this reason, and so does every later one.</summary>
-    public void Abort(Exception reason) => throw new NotImplementedException();
+    public void Abort(Exception reason) => _connection.Break(reason);
 
-    /// <summary>Calls <paramref name="callback"/> once, with the reason, when the connection dies, before the requests in flight fail; at once if it is dead already. On any thread; must not block.</summary>
-    public void OnClosed(Action<Exception> callback) => throw new NotImplementedException();
+    /// <summary>
+    /// Calls <paramref name="callback"/> once, with the reason, when the connection dies, before any request fails for it; at once if it is dead already.
+    /// On any thread; must not block.
+    /// </summary>
+    public void OnClosed(Action<Exception> callback) => _connection.OnClosed(callback);
 
-    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => throw new NotImplementedException();
+    /// <summary>Says goodbye and closes the connection; requests in flight fail. Completes when its thread has ended.</summary>
+    public override async ValueTask DisposeAsync()
+    {
+        _connection.Close(new IOException("closed by this side"));
+        await _connection.Ended;
+        await base.DisposeAsync();
+    }
 
-    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => throw new NotImplementedException();
+    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) =>
+        buffer.Length <= MaximumBlockBytes ? _connection.Read(offsetBytes, buffer) : ReadPieces(offsetBytes, buffer);
 
-    protected override ValueTask FlushCore() => throw new NotImplementedException();
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
+    {
+        if (IsReadOnly)
+            return ReadOnlyError(BlockOperation.Write, new BlockRange(offsetBytes, data.Length));
+        return data.Length <= MaximumBlockBytes ? _connection.Write(offsetBytes, data, Wire(flags)) : WritePieces(offsetBytes, data, Wire(flags));
+    }
+
+    /// <summary>A server that does not offer flushing has nothing to flush.</summary>
+    protected override ValueTask FlushCore() =>
+        _session.Has(TransmissionFlags.Flush) ? _connection.Send(Command.Flush, default, CommandFlags.None) : default;
+
+    protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags)
+    {
+        if (IsReadOnly)
+            return ReadOnlyError(BlockOperation.WriteZeroes, range);
+        return range.LengthBytes <= Limits.MaxClientRangeBytes ? _connection.Send(Command.WriteZeroes, range, Wire(flags)) : ZeroPieces(range, Wire(flags));
+    }
+
+    protected override ValueTask<Extent> StatusCore(BlockRange range) =>
+        _connection.Status(range with { LengthBytes = Math.Min(range.LengthBytes, Limits.MaxClientRangeBytes) });
+
+    private static CommandFlags Wire(WriteFlags flags) =>
+        ((flags & WriteFlags.Fua) != 0 ? CommandFlags.Fua : CommandFlags.None) | ((flags & WriteFlags.NoUnmap) != 0 ? CommandFlags.NoHole : CommandFlags.None);
+
+    private async ValueTask ReadPieces(long offsetBytes, Memory<byte> buffer)
+    {
+        for (int done = 0; done < buffer.Length; done += MaximumBlockBytes)
+            await _connection.Read(offsetBytes + done, buffer.Slice(done, Math.Min(MaximumBlockBytes, buffer.Length - done)));
+    }
+
+    private async ValueTask WritePieces(long offsetBytes, ReadOnlyMemory<byte> data, CommandFlags flags)
+    {
+        for (int done = 0; done < data.Length; done += MaximumBlockBytes)
+            await _connection.Write(offsetBytes + done, data.Slice(done, Math.Min(MaximumBlockBytes, data.Length - done)), flags);
+    }
+
+    private async ValueTask ZeroPieces(BlockRange range, CommandFlags flags)
+    {
+        for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.MaxClientRangeBytes)
+            await _connection.Send(Command.WriteZeroes, new BlockRange(offset, Math.Min(Limits.MaxClientRangeBytes, range.EndBytes - offset)), flags);
+    }
+
+    private ValueTask ReadOnlyError(BlockOperation operation, BlockRange range) =>
+        ValueTask.FromException(Error(BlockErrorKind.ReadOnly, operation, range, "the server's export is read-only"));
 }

@@ -45,6 +45,9 @@ internal sealed unsafe class SendQueue(ChunkPool pool)
     /// <summary>The socket took no more, and the connection's thread is to wait until it does.</summary>
     public bool IsBlocked { get; private set; }
 
+    /// <summary>Some thread is inside the system call.</summary>
+    public bool IsSending => _isSending;
+
     public bool IsIdle => _count == 0 && !_isSending;
 
     /// <summary>Appends a piece of a chunk, and takes over one reference to it.</summary>
