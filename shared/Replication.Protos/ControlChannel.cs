@@ -47,13 +47,13 @@ public static class ControlChannel
     /// <summary>Whether that failure means that the node could not be reached, or did not answer in time.</summary>
     public static bool IsUnreachable(RpcException exception) => exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
 
-    /// <summary>One line about a failed call; a node that cannot be reached is named by its address.</summary>
+    /// <summary>One line about a failed call. It begins with the address; what the node itself said follows unchanged.</summary>
     public static string Explain(RpcException exception, string address) => exception switch
     {
         { StatusCode: StatusCode.DeadlineExceeded } => $"{address} cannot be reached: it did not answer in time",
         { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause } => $"{address} cannot be reached: {cause.GetBaseException().Message}",
-        { Status.Detail: "" } => $"{address} answered {exception.StatusCode}",
-        _ => exception.Status.Detail,
+        { Status.Detail: "" } => $"{address}: {exception.StatusCode}",
+        _ => $"{address}: {exception.Status.Detail}",
     };
 
     private static (Uri Uri, string? SocketPath) Parse(string address)
