@@ -28,7 +28,7 @@ public sealed record SecondaryGroupOptions
     /// <summary>How long the end of a commit waits for requests under way before it counts as failed.</summary>
     public TimeSpan DetachDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Wraps nodes by name, for tests: <c>DISK.active</c>, <c>DISK.hidden</c>, their <c>….marks</c>, <c>DISK.commit</c>, <c>DISK.dirty</c>.</summary>
+    /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: <c>DISK.active</c>, <c>DISK.hidden</c>, their <c>….marks</c>, <c>DISK.commit</c>, <c>DISK.dirty</c>.</summary>
     public Func<BlockNode, BlockNode>? Decorate { get; init; }
 
     /// <summary>Told of every failure on the data path, on the failing request's thread; must not block.</summary>

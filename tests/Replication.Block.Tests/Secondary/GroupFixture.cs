@@ -41,18 +41,18 @@ internal sealed class GroupFixture : IAsyncDisposable
 
     public string StatePath => _directory["state"];
 
-    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, Action<GroupFixture>? prepare = null)
+    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null)
     {
-        var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", OldByte))]);
+        var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", fill))]);
         prepare?.Invoke(fixture);
         await fixture.OpenAsync();
         return fixture;
     }
 
     /// <summary>A group that runs: stage running, epoch 1.</summary>
-    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, Action<GroupFixture>? prepare = null)
+    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null)
     {
-        GroupFixture fixture = await CreateAsync(disks, lengthBytes, prepare);
+        GroupFixture fixture = await CreateAsync(disks, lengthBytes, fill, prepare);
         await fixture.StartAsync();
         return fixture;
     }
