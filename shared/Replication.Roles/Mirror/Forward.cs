@@ -1,0 +1,119 @@
+using System.Threading.Tasks.Sources;
+using Replication.Block;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>
+/// One guest write, or one copy, on its way to the peer: it owns its payload's copy until every piece is answered, and wakes who waits for it, once.
+/// </summary>
+/// <remarks>Pooled by its link. Fields are guarded by the link's lock unless they say otherwise.</remarks>
+internal sealed class Forward(MirrorLink link) : IValueTaskSource
+{
+    private ManualResetValueTaskSourceCore<bool> _core; // continuations run in whoever settles it
+    private int _references; // Interlocked: the pieces' side, and the waiter where there is one
+
+    public BlockRange Range { get; private set; }
+
+    /// <summary>The copy of the payload, from the session's pool; null for zeroing.</summary>
+    public byte[]? Payload { get; private set; }
+
+    public WriteFlags Flags { get; private set; }
+
+    /// <summary>A copy's waiter wants the peer's answer; a guest write's may be released earlier.</summary>
+    public bool IsCopy { get; private set; }
+
+    /// <summary>The session's time and number of replies when it was enqueued.</summary>
+    public long EnqueuedAt { get; private set; }
+
+    public long RepliesThen { get; private set; }
+
+    /// <summary>Where the part begins that no piece has taken yet.</summary>
+    public long NextOffsetBytes { get; set; }
+
+    /// <summary>Pieces that were taken and not answered.</summary>
+    public int OpenPieces { get; set; }
+
+    /// <summary>The first piece's error; null where all succeeded so far.</summary>
+    public BlockException? Failure { get; set; }
+
+    /// <summary>The list of forwards that somebody waits for.</summary>
+    public LinkedListNode<Forward> Waiting => field ??= new LinkedListNode<Forward>(this);
+
+    public bool AllTaken => NextOffsetBytes == Range.EndBytes;
+
+    public bool IsFinished => AllTaken && OpenPieces == 0;
+
+    public long PayloadBytes => Payload is null ? 0 : Range.LengthBytes;
+
+    public void Begin(BlockRange range, byte[]? payload, WriteFlags flags, bool isCopy, long enqueuedAt, long repliesThen)
+    {
+        Range = range;
+        Payload = payload;
+        Flags = flags;
+        IsCopy = isCopy;
+        EnqueuedAt = enqueuedAt;
+        RepliesThen = repliesThen;
+        NextOffsetBytes = range.OffsetBytes;
+        OpenPieces = 0;
+        Failure = null;
+        _references = 1;
+    }
+
+    /// <summary>The task of who waits for it.</summary>
+    public ValueTask AddWaiter()
+    {
+        _core.Reset();
+        _references = 2;
+        return new ValueTask(this, _core.Version);
+    }
+
+    /// <summary>The next piece's range; the rest shrinks.</summary>
+    public BlockRange TakePiece()
+    {
+        int largest = Payload is null ? MirrorLimits.ZeroPieceBytes : MirrorLimits.WritePieceBytes;
+        var piece = new BlockRange(NextOffsetBytes, Math.Min(largest, Range.EndBytes - NextOffsetBytes));
+        NextOffsetBytes = piece.EndBytes;
+        OpenPieces++;
+        return piece;
+    }
+
+    /// <summary>Gives the payload up.</summary>
+    public byte[]? TakePayload()
+    {
+        byte[]? payload = Payload;
+        Payload = null;
+        return payload;
+    }
+
+    /// <summary>Releases the waiter; outside of every lock, after it was taken off the waiting list.</summary>
+    public void Settle(BlockException? failure)
+    {
+        if (failure is null)
+            _core.SetResult(true);
+        else
+            _core.SetException(failure);
+    }
+
+    public void ReleaseReference()
+    {
+        if (Interlocked.Decrement(ref _references) == 0)
+            link.Recycle(this);
+    }
+
+    void IValueTaskSource.GetResult(short token)
+    {
+        try
+        {
+            _core.GetResult(token);
+        }
+        finally
+        {
+            ReleaseReference();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+}

@@ -1,0 +1,99 @@
+using Replication.Block;
+using Replication.Block.Quorums;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>
+/// How much unanswered payload a session may have, over all of its disks. Who finds it full waits, first come first served.
+/// </summary>
+/// <remarks>
+/// A reservation is short: taken before a write's range is locked, given back when its forward has been enqueued, which accounts for itself with <see cref="Take"/>
+/// until it is answered. So nothing leaks where a filter between swallows the forward, and the bound holds but for copies, whose number is their caller's to bound.
+/// </remarks>
+internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForwardWindow
+{
+    private readonly Lock _lock = new();
+    private readonly Queue<(long CostBytes, long Since, TaskCompletionSource Room)> _waiters = new(); // guarded by _lock
+    private long _usedBytes; // guarded by _lock
+    private bool _unbounded; // guarded by _lock
+
+    public long UsedBytes => Volatile.Read(ref _usedBytes);
+
+    /// <summary>Since when the first in the queue has waited; null where nobody waits.</summary>
+    public long? OldestWait
+    {
+        get
+        {
+            lock (_lock)
+                return _waiters.TryPeek(out (long CostBytes, long Since, TaskCompletionSource Room) first) ? first.Since : null;
+        }
+    }
+
+    public static long CostOf(long payloadBytes) => Math.Max(payloadBytes, MirrorLimits.LeastCostBytes);
+
+    public ValueTask ReserveAsync(long payloadBytes)
+    {
+        long costBytes = CostOf(payloadBytes);
+        lock (_lock)
+        {
+            if (_waiters.Count == 0 && Fits(costBytes))
+            {
+                _usedBytes += costBytes;
+                return default;
+            }
+
+            var room = new TaskCompletionSource();
+            _waiters.Enqueue((costBytes, clock.Now, room));
+            return new ValueTask(room.Task);
+        }
+    }
+
+    /// <summary>Accounts for an enqueued forward without waiting.</summary>
+    public void Take(long payloadBytes)
+    {
+        lock (_lock)
+            _usedBytes += CostOf(payloadBytes);
+    }
+
+    public void Release(long payloadBytes)
+    {
+        lock (_lock)
+        {
+            _usedBytes -= CostOf(payloadBytes);
+            Invariant.Check(_usedBytes >= 0, "room in the window is given back once");
+            if (_waiters.Count == 0)
+                return;
+        }
+
+        Admit();
+    }
+
+    /// <summary>The session is over: whoever waits goes on, and finds out at the link.</summary>
+    public void Unbound()
+    {
+        lock (_lock)
+            _unbounded = true;
+        Admit();
+    }
+
+    private void Admit()
+    {
+        while (true)
+        {
+            TaskCompletionSource room;
+            lock (_lock)
+            {
+                if (!_waiters.TryPeek(out (long CostBytes, long Since, TaskCompletionSource Room) first) || !Fits(first.CostBytes))
+                    return;
+                _waiters.Dequeue();
+                _usedBytes += first.CostBytes;
+                room = first.Room;
+            }
+
+            IoBatch.Post(room.SetResult);
+        }
+    }
+
+    // A request larger than the window has it for itself.
+    private bool Fits(long costBytes) => _unbounded || _usedBytes == 0 || _usedBytes + costBytes <= limitBytes;
+}

@@ -1,0 +1,15 @@
+namespace Replication.Roles.Mirror;
+
+/// <summary>Hears of a session's trouble. Called on data-path or timer threads: must not block, must not throw.</summary>
+public interface IMirrorSessionObserver
+{
+    /// <summary>
+    /// The peer has been silent for half of the deadline. There is time left to ask it something over another way before <see cref="Lost"/>.
+    /// </summary>
+    void Suspicious(MirrorSession session);
+
+    /// <summary>
+    /// The session is over. No forward that is pending fails, and so no guest write is acknowledged for it, before this returns: the place to hold acknowledgements.
+    /// </summary>
+    void Lost(MirrorSession session, MirrorLoss loss);
+}

@@ -1,0 +1,29 @@
+namespace Replication.Roles.Mirror;
+
+/// <summary>The named limits of a mirror session, each with its reason.</summary>
+internal static class MirrorLimits
+{
+    /// <summary>The largest write on the wire: small enough that a slow link shows a reply well within the deadline, large enough to be cheap.</summary>
+    public const int WritePieceBytes = 1 << 20;
+
+    /// <summary>The largest zeroing on the wire: it costs the peer an undo copy of as much, within the deadline on any disk.</summary>
+    public const int ZeroPieceBytes = 8 << 20;
+
+    /// <summary>
+    /// Requests of one link in flight, those included that wait for an overlapping one. It bounds the range lock's scan; 256 requests of 4 KiB keep a link of 10 GB/s
+    /// busy at a round trip of 100 µs. What is beyond waits in order.
+    /// </summary>
+    public const int PiecesInFlight = 256;
+
+    /// <summary>What a forward costs the window at least, so that tiny ones and zeroing are bounded in number.</summary>
+    public const int LeastCostBytes = 4096;
+
+    /// <summary>Forward and piece objects that a link keeps for reuse: as many as are usually in flight.</summary>
+    public const int PooledObjects = 512;
+
+    /// <summary>The clock ticks this often within a deadline: what is measured is at most one tick early.</summary>
+    public const int TicksPerDeadline = 20;
+
+    /// <summary>The shortest tick: below, a timer only costs.</summary>
+    public static readonly TimeSpan LeastTick = TimeSpan.FromMilliseconds(5);
+}

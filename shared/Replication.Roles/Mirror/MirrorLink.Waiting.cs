@@ -1,0 +1,131 @@
+using Replication.Block;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>Flushes, deadlines, and the end: whoever waits, and how long.</summary>
+public sealed partial class MirrorLink
+{
+    protected override ValueTask FlushCore()
+    {
+        // In `local` a guest's flush is about its own disk; the secondary's comes with the checkpoint.
+        if (!_session.GuestWaits)
+            return default;
+        var flush = new ForwardedFlush(_session.Clock.Now);
+        lock (_sync)
+        {
+            if (_failed)
+                return ValueTask.FromException(Over(BlockOperation.Flush, default));
+            _flushes.Add(flush);
+        }
+
+        _ = ForwardAsync(flush);
+        return new ValueTask(flush.Guest);
+    }
+
+    /// <summary>Releases guest requests that were kept for the deadline although replies came. Called at each tick, by the timer.</summary>
+    internal void ReleaseKept(long now, TimeSpan deadline)
+    {
+        List<Forward>? kept = null;
+        List<ForwardedFlush>? flushes = null;
+        lock (_sync)
+        {
+            long replies = _session.Replies;
+            for (LinkedListNode<Forward>? node = _waiting.First; node is not null && now - node.Value.EnqueuedAt >= deadline.Ticks;)
+            {
+                Forward forward = node.Value;
+                node = node.Next;
+                // Without a reply since then the session is silent, which is not this write's to settle.
+                if (forward.IsCopy || forward.RepliesThen == replies)
+                    continue;
+                _waiting.Remove(forward.Waiting);
+                (kept ??= []).Add(forward);
+            }
+
+            foreach (ForwardedFlush flush in _flushes)
+            {
+                if (now - flush.SentAt < deadline.Ticks)
+                    break;
+                if (flush.GuestWaits)
+                    (flushes ??= []).Add(flush);
+                flush.GuestWaits = false;
+            }
+        }
+
+        foreach (Forward forward in kept ?? [])
+            forward.Settle(null);
+        foreach (ForwardedFlush flush in flushes ?? [])
+            flush.Settle(null);
+    }
+
+    /// <summary>How long the oldest forwarded flush has been unanswered.</summary>
+    internal TimeSpan OldestFlush(long now)
+    {
+        lock (_sync)
+            return _flushes.Count == 0 ? TimeSpan.Zero : TimeSpan.FromTicks(now - _flushes[0].SentAt);
+    }
+
+    /// <summary>The session is over and the role knows: everybody who waits is released, and what was not sent never will be.</summary>
+    internal void Fail(string reason)
+    {
+        List<(Forward Forward, BlockException? Failure)> waiting;
+        List<Forward> dropped = [];
+        List<ForwardedFlush> flushes;
+        lock (_sync)
+        {
+            _failed = true;
+            waiting = [.. _waiting.Select(forward => (forward, forward.Failure))];
+            _waiting.Clear();
+            foreach (Forward forward in _backlog)
+            {
+                forward.NextOffsetBytes = forward.Range.EndBytes;
+                if (forward.IsFinished)
+                    dropped.Add(forward);
+            }
+
+            _backlog.Clear();
+            flushes = [.. _flushes.Where(flush => flush.GuestWaits)];
+            _flushes.Clear();
+        }
+
+        foreach (Forward forward in dropped)
+        {
+            End(forward);
+            forward.ReleaseReference();
+        }
+
+        foreach ((Forward forward, BlockException? failure) in waiting)
+            forward.Settle(failure ?? Over(BlockOperation.Write, forward.Range));
+        foreach (ForwardedFlush flush in flushes)
+            flush.Settle(Over(BlockOperation.Flush, default));
+        _connection.Abort(reason);
+    }
+
+    private async Task ForwardAsync(ForwardedFlush flush)
+    {
+        BlockException? failure = null;
+        try
+        {
+            await Peer.FlushAsync();
+        }
+        catch (BlockException e)
+        {
+            failure = e;
+        }
+
+        if (failure is { Kind: BlockErrorKind.Shutdown })
+        {
+            _session.Lose(LossOf(failure, default));
+            return;
+        }
+
+        _session.Replied();
+        bool settle;
+        lock (_sync)
+        {
+            settle = _flushes.Remove(flush) && flush.GuestWaits;
+        }
+
+        if (settle)
+            flush.Settle(failure);
+    }
+}

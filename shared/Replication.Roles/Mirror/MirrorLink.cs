@@ -1,0 +1,195 @@
+using Replication.Block;
+using Replication.Block.Locks;
+using Replication.Block.Quorums;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>
+/// One disk's way to the secondary within a session: a node that forwards writes in order and sees to it that none of them holds the guest up for long.
+/// </summary>
+/// <remarks>
+/// A call copies the payload and enqueues before it returns. Forwards leave in that order, split to pieces, at most <see cref="MirrorLimits.PiecesInFlight"/> at a time;
+/// a piece that overlaps an earlier unanswered one waits for its answer, so overlapping requests are never in flight together (Replica: NBD gives no
+/// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline while
+/// replies kept coming, it completes and the forward goes on as in `local`. A failed forward ends the session, since from then on the disks may differ. In a session that is over
+/// nothing is sent any more, and who waits is released by the session alone, after the role has been told: see <see cref="MirrorSession.Lose(MirrorLoss)"/>.
+/// Reads go straight to the peer and are no part of the order: for comparisons, never for a guest.
+/// </remarks>
+public sealed partial class MirrorLink : BlockNode, IMirrorLink
+{
+    private readonly MirrorSession _session;
+    private readonly IMirrorConnection _connection;
+    private readonly RangeLock _ranges = new();
+    private readonly Action _pump;
+
+    // Taken before the window's lock and the range lock's.
+    private readonly Lock _sync = new();
+    private readonly Queue<Forward> _backlog = new(); // guarded by _sync; the first may have pieces in flight already
+    private readonly LinkedList<Forward> _waiting = new(); // guarded by _sync; oldest first
+    private readonly List<ForwardedFlush> _flushes = []; // guarded by _sync; oldest first
+    private readonly Stack<Forward> _idleForwards = new(); // guarded by _sync
+    private readonly Stack<ForwardPiece> _idlePieces = new(); // guarded by _sync
+    private int _inFlight; // guarded by _sync
+    private volatile bool _failed; // written under _sync
+
+    internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
+        : base($"{disk}.mirror", connection.Node.LengthBytes, new(Capability.Emulated, Capability.Native, Capability.Emulated, connection.Node.Capabilities.Status))
+    {
+        _session = session;
+        _connection = connection;
+        _pump = Pump;
+        Disk = disk;
+    }
+
+    /// <summary>The disk's name.</summary>
+    public string Disk { get; }
+
+    public IForwardWindow Window => _session.Window;
+
+    internal BlockNode Peer => _connection.Node;
+
+    internal bool HasFailed => _failed;
+
+    public ValueTask CopyAsync(long offsetBytes, ReadOnlyMemory<byte> data) =>
+        Enqueue(new BlockRange(offsetBytes, data.Length), data, WriteFlags.None, waits: true, isCopy: true);
+
+    public ValueTask CopyZeroesAsync(BlockRange range) => Enqueue(range, default, WriteFlags.None, waits: true, isCopy: true);
+
+    public void Lose(BlockRange range, string reason) => _session.Lose(new MirrorLoss(MirrorLossCause.LocalFailed, reason, Disk, range));
+
+    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => Peer.ReadAsync(offsetBytes, buffer);
+
+    protected override ValueTask<Extent> StatusCore(BlockRange range) => Peer.StatusAsync(range);
+
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
+        Enqueue(new BlockRange(offsetBytes, data.Length), data, flags, _session.GuestWaits, isCopy: false);
+
+    protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => Enqueue(range, default, flags, _session.GuestWaits, isCopy: false);
+
+    private ValueTask Enqueue(BlockRange range, ReadOnlyMemory<byte> data, WriteFlags flags, bool waits, bool isCopy)
+    {
+        byte[]? payload = null;
+        if (!data.IsEmpty)
+        {
+            payload = _session.Pool.Rent(data.Length);
+            data.Span.CopyTo(payload);
+        }
+
+        ValueTask answer = default;
+        lock (_sync)
+        {
+            if (!_failed)
+            {
+                Forward forward = _idleForwards.TryPop(out Forward? idle) ? idle : new Forward(this);
+                forward.Begin(range, payload, flags, isCopy, _session.Clock.Now, _session.Replies);
+                if (waits)
+                {
+                    answer = forward.AddWaiter();
+                    _waiting.AddLast(forward.Waiting);
+                }
+
+                _session.ForwardBegins(forward);
+                _backlog.Enqueue(forward);
+                payload = null;
+            }
+            else
+            {
+                answer = ValueTask.FromException(Over(BlockOperation.Write, range));
+            }
+        }
+
+        if (payload is not null)
+            _session.Pool.Return(payload);
+        Pump();
+        return answer;
+    }
+
+    private void Pump()
+    {
+        while (TakePiece() is { } piece)
+            piece.Start();
+    }
+
+    private ForwardPiece? TakePiece()
+    {
+        lock (_sync)
+        {
+            if (_failed || _inFlight == MirrorLimits.PiecesInFlight || !_backlog.TryPeek(out Forward? forward))
+                return null;
+            BlockRange range = forward.TakePiece();
+            if (forward.AllTaken)
+                _backlog.Dequeue();
+            _inFlight++;
+            _session.PieceBegins();
+            ForwardPiece piece = _idlePieces.TryPop(out ForwardPiece? idle) ? idle : new ForwardPiece(this);
+            // Queued for its turn here, under the lock that gave it its place in the order.
+            piece.Begin(forward, range, _ranges.AcquireAsync(range));
+            return piece;
+        }
+    }
+
+    /// <summary>A piece is done: answered, or never sent because the session is over.</summary>
+    internal void Complete(ForwardPiece piece, BlockException? failure, bool sent)
+    {
+        Forward forward = piece.Forward;
+        BlockRange range = piece.Range;
+        _session.PieceEnds(answered: sent && failure?.Kind != BlockErrorKind.Shutdown);
+        _ranges.Release(piece.Ticket);
+        bool finished;
+        bool settle = false;
+        bool more;
+        lock (_sync)
+        {
+            _inFlight--;
+            forward.OpenPieces--;
+            forward.Failure ??= failure;
+            finished = forward.IsFinished;
+            // In a session that is over the waiter is the session's to release.
+            if (finished && forward.Failure is null && !_failed && forward.Waiting.List is not null)
+            {
+                _waiting.Remove(forward.Waiting);
+                settle = true;
+            }
+
+            if (_idlePieces.Count < MirrorLimits.PooledObjects)
+                _idlePieces.Push(piece);
+            more = _backlog.Count > 0;
+        }
+
+        if (failure is not null)
+            _session.Lose(LossOf(failure, range));
+        if (finished)
+            End(forward);
+        if (settle)
+            forward.Settle(null);
+        if (finished)
+            forward.ReleaseReference();
+        if (more)
+            IoBatch.Post(_pump);
+    }
+
+    internal void Recycle(Forward forward)
+    {
+        lock (_sync)
+        {
+            if (_idleForwards.Count < MirrorLimits.PooledObjects)
+                _idleForwards.Push(forward);
+        }
+    }
+
+    // Every piece is answered, or none will be sent any more.
+    private void End(Forward forward)
+    {
+        long payloadBytes = forward.PayloadBytes;
+        if (forward.TakePayload() is { } payload)
+            _session.Pool.Return(payload);
+        _session.ForwardEnds(payloadBytes);
+    }
+
+    private MirrorLoss LossOf(BlockException failure, BlockRange range) => failure.Kind == BlockErrorKind.Shutdown
+        ? new MirrorLoss(MirrorLossCause.ConnectionLost, failure.Message, Disk)
+        : new MirrorLoss(MirrorLossCause.ForwardFailed, failure.Message, Disk, range, failure.Errno);
+
+    private BlockException Over(BlockOperation operation, BlockRange range) =>
+        Error(BlockErrorKind.Shutdown, operation, range, $"the mirror session is over: {_session.Loss?.Message}");
+}

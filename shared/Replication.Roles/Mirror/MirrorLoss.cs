@@ -1,0 +1,24 @@
+using Replication.Block;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>The first reason for which a session ended; later ones are not looked at.</summary>
+/// <param name="Cause">The kind of reason.</param>
+/// <param name="Message">One line for people.</param>
+/// <param name="Disk">The disk where it showed; empty where it concerns all.</param>
+/// <param name="Range">The range of the failed forward; empty where there is none.</param>
+/// <param name="Errno">The error number of the failed forward; 0 where there is none.</param>
+public sealed record MirrorLoss(MirrorLossCause Cause, string Message, string Disk = "", BlockRange Range = default, int Errno = 0)
+{
+    /// <summary>The cause as events carry it.</summary>
+    public string CauseText => Cause switch
+    {
+        MirrorLossCause.Ended => "ended",
+        MirrorLossCause.ConnectionLost => "connection-lost",
+        MirrorLossCause.Silent => "silent",
+        MirrorLossCause.FlushUnanswered => "flush-unanswered",
+        MirrorLossCause.WindowFull => "window-full",
+        MirrorLossCause.ForwardFailed => "forward-failed",
+        _ => "local-failed",
+    };
+}

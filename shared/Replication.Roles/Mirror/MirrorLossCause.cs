@@ -1,0 +1,26 @@
+namespace Replication.Roles.Mirror;
+
+/// <summary>Why a mirror session ended.</summary>
+public enum MirrorLossCause
+{
+    /// <summary>The role ended it in order.</summary>
+    Ended,
+
+    /// <summary>A connection died.</summary>
+    ConnectionLost,
+
+    /// <summary>No reply for the deadline, while replies were owed.</summary>
+    Silent,
+
+    /// <summary>A forwarded flush had no answer within its own deadline.</summary>
+    FlushUnanswered,
+
+    /// <summary>A guest write waited for room in the window for the deadline: the peer is too slow.</summary>
+    WindowFull,
+
+    /// <summary>The peer answered a forward with an error: its disk may lack the write.</summary>
+    ForwardFailed,
+
+    /// <summary>The local disk failed in a way that left the two disks different.</summary>
+    LocalFailed,
+}
