@@ -27,6 +27,8 @@ internal sealed class NodeJournal : INodeJournal, IDisposable
 
     public string? OldestError => _errors.OldestText;
 
+    public static string DirectoryOf(string stateDirectory) => Path.Combine(stateDirectory, "journal");
+
     /// <param name="stateDirectory">Where the journal's folder is, or is made.</param>
     /// <param name="bootId">Of the running kernel: after another one, the newest numbers may be lost.</param>
     /// <param name="time">The clock.</param>
@@ -34,8 +36,8 @@ internal sealed class NodeJournal : INodeJournal, IDisposable
     /// <exception cref="JournalException">The journal is in use, damaged or another version's.</exception>
     public static NodeJournal Open(string stateDirectory, string bootId, TimeProvider time, Action<string> trouble)
     {
-        string directory = Path.Combine(stateDirectory, "journal");
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string directory = DirectoryOf(stateDirectory);
+        Directory.CreateDirectory(directory);
         FileStream lockFile = Lock(Path.Combine(directory, "lock"), stateDirectory);
         try
         {

@@ -1,0 +1,27 @@
+using Replication.Block.State;
+using Replication.Nbd;
+using Replication.Roles;
+
+namespace Replication.Control.Hosting;
+
+/// <summary>The real node.</summary>
+internal sealed class HostedGroupNode : IHostedNode
+{
+    private readonly GroupNode _node;
+
+    private HostedGroupNode(GroupNode node) => _node = node;
+
+    public IReplicationNode Verbs => _node;
+
+    public NodeRole Role => _node.Role;
+
+    public INbdExportCatalog GuestExports => _node.GuestExports;
+
+    public INbdExportCatalog MirrorExports => _node.MirrorExports;
+
+    public static async Task<IHostedNode> OpenAsync(NodeOptions options, NodeServices services) => new HostedGroupNode(await GroupNode.OpenAsync(options, services));
+
+    public void Begin() => _node.Begin();
+
+    public ValueTask DisposeAsync() => _node.DisposeAsync();
+}

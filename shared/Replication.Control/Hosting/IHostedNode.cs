@@ -1,0 +1,20 @@
+using Replication.Block.State;
+using Replication.Nbd;
+using Replication.Roles;
+
+namespace Replication.Control.Hosting;
+
+/// <summary>A node as its host handles it; tests put their own in its place.</summary>
+internal interface IHostedNode : IAsyncDisposable
+{
+    IReplicationNode Verbs { get; }
+
+    NodeRole Role { get; }
+
+    INbdExportCatalog GuestExports { get; }
+
+    INbdExportCatalog MirrorExports { get; }
+
+    /// <summary>Goes on with what the last run left. Called once, when the control endpoints answer.</summary>
+    void Begin();
+}
