@@ -19,6 +19,7 @@ public sealed record MirrorLoss(MirrorLossCause Cause, string Message, string Di
         MirrorLossCause.FlushUnanswered => "flush-unanswered",
         MirrorLossCause.WindowFull => "window-full",
         MirrorLossCause.ForwardFailed => "forward-failed",
-        _ => "local-failed",
+        MirrorLossCause.LocalFailed => "local-failed",
+        _ => "peer-promoted",
     };
 }

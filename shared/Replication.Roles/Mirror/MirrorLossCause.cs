@@ -23,4 +23,7 @@ public enum MirrorLossCause
 
     /// <summary>The local disk failed in a way that left the two disks different.</summary>
     LocalFailed,
+
+    /// <summary>The peer has been promoted, or asked to be and may have been.</summary>
+    PeerPromoted,
 }

@@ -1,0 +1,43 @@
+using Replication.Block;
+using Replication.Nbd;
+using Replication.Roles.Mirror;
+
+namespace Replication.Roles;
+
+/// <summary>What a role is given: its configuration, its records, and its ways to the outside, so that two roles can be put face to face in one process.</summary>
+internal sealed class RoleContext
+{
+    public required NodeOptions Options { get; init; }
+    public required NodeState State { get; init; }
+    public required INodeJournal Journal { get; init; }
+    public required RoleLog Log { get; init; }
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>A client for the node at this control address; cheap, and cached by whoever makes it.</summary>
+    public required Func<string, IReplicationPeer> ConnectPeer { get; init; }
+
+    /// <summary>The transport to the mirror listener at this address.</summary>
+    public required Func<string, IMirrorTransport> ConnectMirror { get; init; }
+
+    /// <summary>Random ids: tokens and generations.</summary>
+    public Func<Guid> NewId { get; init; } = Guid.NewGuid;
+
+    /// <summary>A disk's export for a guest.</summary>
+    public static NbdExport GuestExport(string name, BlockNode node) => new(name, node);
+
+    /// <summary>Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.</summary>
+    public void Run(string what, Func<Task> work) => _ = RunAsync(what, work);
+
+    private async Task RunAsync(string what, Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception e)
+        {
+            Log.BackgroundFailed(what, e);
+            Environment.FailFast($"{what}: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+namespace Replication.Roles;
+
+/// <summary>Named limits of the roles, each with its reason.</summary>
+internal static class Limits
+{
+    /// <summary>How long one question about generation and epoch may take while a restarted primary waits: as long as a node that does not answer counts as reachable.</summary>
+    public static readonly TimeSpan PositionQuestionDeadline = TimeSpan.FromSeconds(5);
+
+    /// <summary>Pause between two such questions: short against an operator's patience, long against a refused connection.</summary>
+    public static readonly TimeSpan PositionQuestionInterval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a promotion waits for a primary that does not answer: the contract's bound for an unreachable node.</summary>
+    public static readonly TimeSpan HoldQuestionDeadline = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a primary holds its guest for a promotion: the two questions of the promotion and the record between them, with room.</summary>
+    public static readonly TimeSpan PromotionLease = TimeSpan.FromSeconds(15);
+
+    /// <summary>Sync copies that may be unanswered: enough to fill a gigabit link's round trip, few enough that a guest's write does not queue behind them.</summary>
+    public const int SyncCopiesInFlight = 8;
+
+    /// <summary>Bytes of one sync copy: the largest forward.</summary>
+    public const int SyncCopyBytes = 1 << 20;
+
+    /// <summary>What one digest covers: small enough that one changed block does not send a megabyte, large enough that digests are 0.05 % of the data.</summary>
+    public const int DigestPieceBytes = 64 << 10;
+
+    /// <summary>What one digest call covers: its reply stays at 8 KiB, its reading at a few milliseconds.</summary>
+    public const int DigestCallBytes = 16 << 20;
+}

@@ -1,0 +1,145 @@
+using Replication.Block;
+using Replication.Roles.Secondary;
+
+namespace Replication.Roles.Primary;
+
+/// <summary>
+/// One pass over a disk that makes the secondary's equal, while the guest runs.
+/// </summary>
+/// <remarks>
+/// Every guest write since the attach is forwarded, so the pass has to visit each range once, in any order. A piece is read and its forward is queued under the
+/// range lock that guest writes take, so copies and writes of one range reach the secondary in the order in which they happened here. What does not have to travel is found without
+/// a lock: a piece whose digest was equal at some moment after the attach differs afterwards only by writes that were forwarded. The same holds for ranges that read as zeroes
+/// on both sides.
+/// </remarks>
+internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests)
+{
+    private readonly Queue<ValueTask<long>> _copies = new();
+    private readonly byte[][] _buffers = [.. Enumerable.Range(0, Limits.SyncCopiesInFlight).Select(_ => new byte[Limits.SyncCopyBytes])];
+    private int _nextBuffer;
+
+    /// <summary>Bytes that were sent, zeroing included.</summary>
+    public long SentBytes { get; private set; }
+
+    public async Task RunAsync(Action<long> advanced, CancellationToken cancellationToken)
+    {
+        BlockNode mirror = attachment.LinkOf(disk);
+        try
+        {
+            for (long offset = 0; offset < disk.Quorum.LengthBytes;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var chunk = new BlockRange(offset, Math.Min(Limits.DigestCallBytes, disk.Quorum.LengthBytes - offset));
+                await SyncChunkAsync(chunk, mirror, cancellationToken);
+                offset = chunk.EndBytes;
+                advanced(chunk.LengthBytes);
+            }
+
+            await DrainAsync(0);
+        }
+        catch
+        {
+            // The copies' own failures are the session's; they are only waited for, so that no buffer is in use any more.
+            while (_copies.TryDequeue(out ValueTask<long> copy))
+                await Settled(copy);
+            throw;
+        }
+    }
+
+    private async Task SyncChunkAsync(BlockRange chunk, BlockNode mirror, CancellationToken cancellationToken)
+    {
+        for (long offset = chunk.OffsetBytes; offset < chunk.EndBytes;)
+        {
+            var rest = BlockRange.FromBounds(offset, chunk.EndBytes);
+            Extent local = await disk.Quorum.StatusAsync(rest);
+            var extent = new BlockRange(offset, local.LengthBytes);
+            if (local.Flags.HasFlag(ExtentFlags.Zero))
+                await ZeroWhereNeededAsync(extent, mirror);
+            else if (useDigests)
+                await CopyDifferingAsync(extent, mirror, cancellationToken);
+            else
+                await CopyAsync(extent);
+            offset = extent.EndBytes;
+        }
+    }
+
+    private async Task ZeroWhereNeededAsync(BlockRange range, BlockNode mirror)
+    {
+        for (long offset = range.OffsetBytes; offset < range.EndBytes;)
+        {
+            Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
+            var extent = new BlockRange(offset, remote.LengthBytes);
+            if (!remote.Flags.HasFlag(ExtentFlags.Zero))
+                await CopyAsync(extent);
+            offset = extent.EndBytes;
+        }
+    }
+
+    private async Task CopyDifferingAsync(BlockRange range, BlockNode mirror, CancellationToken cancellationToken)
+    {
+        for (long offset = range.OffsetBytes; offset < range.EndBytes;)
+        {
+            Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
+            var extent = new BlockRange(offset, remote.LengthBytes);
+            if (remote.Flags.HasFlag(ExtentFlags.Zero))
+                await CopyAsync(extent);
+            else
+                await CompareAsync(extent, cancellationToken);
+            offset = extent.EndBytes;
+        }
+    }
+
+    private async Task CompareAsync(BlockRange range, CancellationToken cancellationToken)
+    {
+        const int Piece = Limits.DigestPieceBytes;
+        ReadOnlyMemory<byte> theirs = await peer.GetDigestsAsync(attachment.Token, disk.Name, range.OffsetBytes, range.LengthBytes, Piece, cancellationToken);
+        ReadOnlyMemory<byte> ours = await Digests.ReadAsync(disk.Quorum, range, Piece, cancellationToken);
+        long from = -1;
+        for (int i = 0; i < ours.Length / Digests.DigestBytes; i++)
+        {
+            long offset = range.OffsetBytes + ((long)i * Piece);
+            Range digest = (i * Digests.DigestBytes)..((i + 1) * Digests.DigestBytes);
+            bool equal = ours[digest].Span.SequenceEqual(theirs[digest].Span);
+            if (!equal && from < 0)
+                from = offset;
+            if (equal && from >= 0)
+            {
+                await CopyAsync(BlockRange.FromBounds(from, offset));
+                from = -1;
+            }
+        }
+
+        if (from >= 0)
+            await CopyAsync(BlockRange.FromBounds(from, range.EndBytes));
+    }
+
+    private async Task CopyAsync(BlockRange range)
+    {
+        for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.SyncCopyBytes)
+        {
+            // The oldest copy is done with its buffer then, and copies take buffers in turn.
+            await DrainAsync(Limits.SyncCopiesInFlight - 1);
+            var piece = new BlockRange(offset, Math.Min(Limits.SyncCopyBytes, range.EndBytes - offset));
+            _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));
+            _nextBuffer = (_nextBuffer + 1) % _buffers.Length;
+        }
+    }
+
+    private async Task DrainAsync(int allowed)
+    {
+        while (_copies.Count > allowed)
+            SentBytes += await _copies.Dequeue();
+    }
+
+    private static async Task Settled(ValueTask<long> copy)
+    {
+        try
+        {
+            await copy;
+        }
+        catch (BlockException)
+        {
+            // Reported with the session's loss.
+        }
+    }
+}

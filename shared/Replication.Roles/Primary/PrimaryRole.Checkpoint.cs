@@ -1,0 +1,175 @@
+namespace Replication.Roles.Primary;
+
+/// <remarks>
+/// The pair's checkpoint, seen from the primary. A hold ends in one of four ways: End(committed), End(aborted), End(unknown), or the lease runs out, which is like
+/// unknown. After an unknown end the secondary's record is the truth: the primary asks for it before it begins another epoch.
+/// </remarks>
+internal sealed partial class PrimaryRole
+{
+    private CheckpointHold? _hold; // guarded by _changes
+    private bool _epochInDoubt; // guarded by _changes; the secondary may have switched to an epoch that we have not adopted
+
+    public async Task<BegunCheckpoint> BeginCheckpointAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken)
+    {
+        Check(Verb.BeginCheckpoint);
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.BeginCheckpoint);
+        if (_hold is { } held && (epoch == 0 || held.Begun.Epoch == epoch))
+            return held.Begun;
+        if (_hold is not null)
+            throw new VerbException(VerbFailure.Refused, $"checkpoint is refused: the checkpoint to epoch {_hold.Begun.Epoch} has not ended");
+        if (_epochInDoubt)
+            await ResolveEpochAsync(cancellationToken);
+
+        ulong next = State.Record.Epoch + 1;
+        if (epoch != 0 && epoch != next)
+            throw new VerbException(VerbFailure.Refused, $"checkpoint to epoch {epoch} is refused: the primary is at epoch {next - 1}, the next one is {next}");
+        MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "checkpoint is refused: the mirror has just been lost");
+        return await HoldAndDrainAsync(attachment, next, deadline ?? Options.Mirror.Deadline, lease: true);
+    }
+
+    public async Task<(ulong Epoch, TimeSpan Hold)> EndCheckpointAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken)
+    {
+        CheckpointHold? hold;
+        using (await _changes.EnterAsync())
+        {
+            hold = _hold;
+            if (hold is not null && hold.Begun.Epoch != epoch)
+                throw new VerbException(VerbFailure.Refused, $"the checkpoint that is under way goes to epoch {hold.Begun.Epoch}, not {epoch}");
+            if (hold is not null && outcome == CheckpointOutcome.Committed)
+                await State.RecordAsync(record => record with { Epoch = Math.Max(record.Epoch, epoch) });
+            if (hold is not null && outcome != CheckpointOutcome.Committed)
+                _epochInDoubt = true;
+            if (hold is not null)
+                ReleaseHold(hold);
+        }
+
+        if (hold is null)
+            return (await EndLateAsync(epoch, outcome, cancellationToken), TimeSpan.Zero);
+        if (outcome == CheckpointOutcome.Committed)
+            Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));
+        else
+            Journal.Publish(EventTypes.CheckpointAborted, ("epoch", epoch), ("cause", outcome == CheckpointOutcome.Unknown ? "the commit's reply was lost" : "aborted by the controller"));
+        if (outcome != CheckpointOutcome.Committed)
+            await TryResolveEpochAsync();
+        return (State.Record.Epoch, Time.GetElapsedTime(hold.HeldAtTimestamp));
+    }
+
+    /// <summary>Drains without holding, then holds the guest's writes and drains the rest; one deadline from the hold on.</summary>
+    private async Task<BegunCheckpoint> HoldAndDrainAsync(MirrorAttachment attachment, ulong epoch, TimeSpan deadline, bool lease)
+    {
+        long began = Time.GetTimestamp();
+        long drainedBytes = attachment.Session.UnansweredBytes;
+        await attachment.DrainAsync(Options.Mirror.Deadline);
+        await CloseGateAsync(deadline, "checkpoint");
+        long heldAt = Time.GetTimestamp();
+        try
+        {
+            drainedBytes += attachment.Session.UnansweredBytes;
+            await attachment.DrainAsync(deadline);
+            attachment.ThrowIfLost();
+            var begun = new BegunCheckpoint(
+                epoch, State.Generation, attachment.Token, attachment.Session.AnsweredWrites, drainedBytes, Time.GetElapsedTime(began));
+            if (lease)
+                await HoldUnderLeaseAsync(attachment, begun, heldAt, deadline - Time.GetElapsedTime(heldAt));
+            return begun;
+        }
+        catch
+        {
+            _gate.Open();
+            throw;
+        }
+    }
+
+    private async Task HoldUnderLeaseAsync(MirrorAttachment attachment, BegunCheckpoint begun, long heldAt, TimeSpan lease)
+    {
+        using (await _changes.EnterAsync())
+        {
+            // Either the loss comes first and is seen here, or it finds the hold and aborts it.
+            attachment.ThrowIfLost();
+            ITimer timer = Time.CreateTimer(_ => OnLeaseRunOut(begun.Epoch), null, lease > TimeSpan.Zero ? lease : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            _hold = new CheckpointHold(begun, heldAt, timer);
+        }
+    }
+
+    private void OnLeaseRunOut(ulong epoch) => _context.Run("checkpoint lease", async () =>
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (_hold is not { } hold || hold.Begun.Epoch != epoch)
+                return;
+            _epochInDoubt = true;
+            ReleaseHold(hold);
+        }
+
+        Journal.Publish(EventTypes.CheckpointAborted, ("epoch", epoch), ("cause", "the checkpoint's lease ran out before it was ended"));
+        await TryResolveEpochAsync();
+    });
+
+    /// <summary>Call under <see cref="_changes"/>.</summary>
+    private void ReleaseHold(CheckpointHold hold)
+    {
+        _hold = null;
+        hold.Dispose();
+        _gate.Open();
+    }
+
+    /// <summary>Call under <see cref="_changes"/>, or when no verb can run any more.</summary>
+    private void AbortHold(string cause)
+    {
+        if (_hold is not { } hold)
+            return;
+        _epochInDoubt = true;
+        ReleaseHold(hold);
+        Journal.Publish(EventTypes.CheckpointAborted, ("epoch", hold.Begun.Epoch), ("cause", cause));
+    }
+
+    /// <summary>An End that is repeated, or that comes after the lease ran out.</summary>
+    private async Task<ulong> EndLateAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken)
+    {
+        if (State.Record.Epoch < epoch && (outcome == CheckpointOutcome.Committed || _epochInDoubt))
+            await ResolveEpochAsync(cancellationToken);
+        if (outcome == CheckpointOutcome.Committed && State.Record.Epoch < epoch)
+            throw new VerbException(VerbFailure.Failed, $"the checkpoint to epoch {epoch} was not committed: both nodes stay at epoch {State.Record.Epoch}");
+        return State.Record.Epoch;
+    }
+
+    /// <summary>Asks the secondary which epoch it is in, and adopts it.</summary>
+    private async Task ResolveEpochAsync(CancellationToken cancellationToken)
+    {
+        PeerPosition position = await RequirePeer().GetPositionAsync(Options.Group, cancellationToken);
+        if (position.History.Count == 0 || position.Generation.Id != State.Generation.Id)
+            return;
+        await AdoptEpochAsync(position.Epoch);
+    }
+
+    private async Task TryResolveEpochAsync()
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
+            await ResolveEpochAsync(limit.Token);
+        }
+        catch (Exception e) when (e is VerbException or OperationCanceledException)
+        {
+            // The next checkpoint asks again before it begins; a dead peer is the mirror's to notice.
+            _context.Log.EpochInDoubt(e.Message);
+        }
+    }
+
+    private async Task AdoptEpochAsync(ulong epoch)
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (epoch > State.Record.Epoch)
+                await State.RecordAsync(record => record with { Epoch = epoch });
+            _epochInDoubt = false;
+        }
+    }
+
+    private async Task CloseGateAsync(TimeSpan deadline, string what)
+    {
+        if (!await _gate.CloseAsync(deadline))
+            throw new VerbException(VerbFailure.Failed, $"{what} failed: guest writes in flight did not end within {deadline.TotalMilliseconds:0} ms");
+    }
+}

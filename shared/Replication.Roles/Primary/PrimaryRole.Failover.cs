@@ -1,0 +1,110 @@
+using Replication.Block.State;
+
+namespace Replication.Roles.Primary;
+
+internal sealed partial class PrimaryRole
+{
+    /// <summary>
+    /// The operator's word that this node goes on alone: drops the mirror, begins a generation of its own and serves, whether the secondary can be reached or not.
+    /// Repeated: the same generation.
+    /// </summary>
+    public async Task<FailoverResult> FailoverAsync()
+    {
+        Check(Verb.Failover);
+        long began = Time.GetTimestamp();
+        // A start that is under way holds the verbs; without its session it ends.
+        _attachment?.Session.End();
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.Failover);
+        MirrorAttachment? attachment;
+        using (await _changes.EnterAsync())
+        {
+            attachment = _attachment;
+            _attachment = null;
+            AbortHold("failover of the primary");
+            if (_stage != NodeStage.Standalone)
+            {
+                await State.BeginGenerationAsync(
+                    State.Generation.Next(_context.NewId(), State.Record.Epoch),
+                    record => record with { Stage = NodeStage.Standalone, Flags = record.Flags & ~EpochFlags.HadPeer });
+                Transition(NodeStage.Standalone);
+                Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number));
+            }
+
+            _holds.Remove(HoldReason.Unconfirmed | HoldReason.WaitedTooLong | HoldReason.RecordFailed);
+        }
+
+        if (attachment is not null)
+        {
+            await attachment.RemoveChildrenAsync();
+            await attachment.CloseAsync();
+        }
+
+        return new FailoverResult(State.Generation, Time.GetElapsedTime(began), PrimaryFenced: false, Lost: null);
+    }
+
+    /// <summary>A last checkpoint under the hold, then the mirror goes: both disks are equal at that moment.</summary>
+    public async Task<ulong> StopAsync(CancellationToken cancellationToken)
+    {
+        Check(Verb.Stop);
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.Stop);
+        if (_hold is not null)
+            throw new VerbException(VerbFailure.Refused, $"stop is refused: the checkpoint to epoch {_hold.Begun.Epoch} has not ended");
+        if (_epochInDoubt)
+            await ResolveEpochAsync(cancellationToken);
+        MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "stop is refused: the mirror has just been lost");
+        IReplicationPeer peer = RequirePeer();
+        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+        try
+        {
+            await attachment.FlushAsync();
+            var request = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
+            using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
+            ulong epoch = await peer.StopReplicationAsync(request, limit.Token);
+            using (await _changes.EnterAsync())
+            {
+                _attachment = null;
+                await State.RecordAsync(record => record with { Stage = NodeStage.Stopped, Epoch = epoch });
+                Transition(NodeStage.Stopped);
+                Journal.Publish(EventTypes.Stopped, ("epoch", epoch));
+            }
+
+            await attachment.RemoveChildrenAsync();
+            await attachment.CloseAsync();
+            return epoch;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            throw AsVerbFailure("stop", e);
+        }
+        finally
+        {
+            _gate.Open();
+        }
+    }
+
+    /// <summary>The process ends: what is in flight is answered, the secondary keeps its epoch, and the record says <c>detached</c>.</summary>
+    private async Task DetachOrderlyAsync(MirrorAttachment attachment)
+    {
+        try
+        {
+            await attachment.DrainAsync(Options.Mirror.Deadline);
+            await attachment.FlushAsync();
+        }
+        catch (Exception e) when (e is IOException or VerbException)
+        {
+            _context.Log.DrainFailed(e.Message);
+        }
+
+        using (await _changes.EnterAsync())
+        {
+            _attachment = null;
+            if (_stage == NodeStage.Replicating)
+                await DetachUnderChangesAsync("ended", "the primary is shutting down");
+        }
+
+        await attachment.RemoveChildrenAsync();
+        await attachment.CloseAsync();
+    }
+}

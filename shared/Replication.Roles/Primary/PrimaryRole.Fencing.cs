@@ -1,0 +1,134 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Roles.Mirror;
+
+namespace Replication.Roles.Primary;
+
+/// <remarks>Who may go on: the promoting secondary's hold, and what a primary does with what it learns about the other's generation (invariant Fence).</remarks>
+internal sealed partial class PrimaryRole
+{
+    private const string Unanswered = "a promotion was asked for and never answered";
+
+    private ITimer? _promotionLease; // guarded by _changes
+
+    /// <summary>Stops acknowledging, then answers: what it says is still true when the answer arrives.</summary>
+    public async Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease)
+    {
+        CheckGroup(group);
+        _holds.Add(HoldReason.PromotionAsked);
+        using (await _changes.EnterAsync())
+        {
+            PeerPosition position = Position();
+            if (position.Generation.Id != generation.Id)
+            {
+                if (_promotionLease is null)
+                    _holds.Remove(HoldReason.PromotionAsked);
+                return position;
+            }
+
+            _promotionLease?.Dispose();
+            _promotionLease = Time.CreateTimer(_ => OnPromotionLeaseRunOut(), null, lease, Timeout.InfiniteTimeSpan);
+            return position;
+        }
+    }
+
+    public async Task ReleaseAsync(Generation? fencedBy)
+    {
+        MirrorAttachment? attachment;
+        using (await _changes.EnterAsync())
+        {
+            _promotionLease?.Dispose();
+            _promotionLease = null;
+            attachment = _attachment;
+            if (fencedBy is { } newer && newer.Id != State.Generation.Id)
+                await FenceUnderChangesAsync(newer);
+        }
+
+        _holds.Remove(HoldReason.PromotionAsked);
+        if (fencedBy is not null)
+            attachment?.Session.Lose(new MirrorLoss(MirrorLossCause.PeerPromoted, "the peer has been promoted"));
+    }
+
+    public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken)
+    {
+        CheckGroup(group);
+        return Task.FromResult(Position());
+    }
+
+    /// <summary>The promoting peer has not come back to us: it may have been promoted. Serve nothing on a guess.</summary>
+    private void OnPromotionLeaseRunOut() => _context.Run("promotion lease", async () =>
+    {
+        MirrorAttachment? attachment;
+        using (await _changes.EnterAsync())
+        {
+            if (_promotionLease is null)
+                return;
+            _promotionLease.Dispose();
+            _promotionLease = null;
+            attachment = _attachment;
+            AbortHold(Unanswered);
+            if (_stage == NodeStage.Replicating)
+                await DetachUnderChangesAsync("promotion-unanswered", Unanswered);
+            if (_stage is not NodeStage.Fenced and not NodeStage.Waiting)
+            {
+                Transition(NodeStage.Waiting);
+                BeginWaiting();
+            }
+        }
+
+        _holds.Remove(HoldReason.PromotionAsked);
+        attachment?.Session.Lose(new MirrorLoss(MirrorLossCause.PeerPromoted, Unanswered));
+    });
+
+    /// <summary>Fences this primary where the peer's generation supersedes ours; refuses where both have gone on.</summary>
+    private async Task JudgeAsync(PeerPosition position)
+    {
+        HistoryRelation relation;
+        using (await _changes.EnterAsync())
+            relation = await JudgeUnderChangesAsync(position);
+        if (relation == HistoryRelation.Diverged)
+        {
+            Generation theirs = position.Generation;
+            throw new VerbException(
+                VerbFailure.Refused,
+                $"split brain: primary is at generation {State.Generation} epoch {State.Record.Epoch}, secondary at generation {theirs} epoch {position.Epoch}; neither continues the other");
+        }
+    }
+
+    private async Task<HistoryRelation> JudgeUnderChangesAsync(PeerPosition position)
+    {
+        HistoryRelation relation = History.Compare(State.History, position.History);
+        if (relation == HistoryRelation.TheirsNewer)
+            await FenceUnderChangesAsync(position.Generation);
+        else if (relation == HistoryRelation.Diverged)
+            Journal.Publish(EventTypes.SplitBrain, ("ours", State.Generation.ToString()), ("theirs", position.Generation.ToString()));
+        return relation;
+    }
+
+    private async Task FenceUnderChangesAsync(Generation newer)
+    {
+        if (_stage == NodeStage.Fenced)
+            return;
+        _holds.Add(HoldReason.Fenced);
+        try
+        {
+            await State.RecordAsync(record => record with { Stage = NodeStage.Fenced });
+        }
+        catch (BlockException e)
+        {
+            // A restart asks the peer before it serves, and is fenced again.
+            _context.Log.RecordFailed(e.Message);
+        }
+
+        Transition(NodeStage.Fenced);
+        Journal.Publish(EventTypes.Fenced, ("generation", newer.Number), ("generationId", newer.Id.ToString("N")));
+    }
+
+    private PeerPosition Position() => new(NodeRole.Primary, _stage, State.History, State.Record.Epoch);
+
+    private void CheckGroup(string group)
+    {
+        if (group != Options.Group)
+            throw new VerbException(VerbFailure.Invalid, $"this node serves group '{Options.Group}', not '{group}'");
+    }
+}

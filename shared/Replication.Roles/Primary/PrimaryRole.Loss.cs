@@ -1,0 +1,97 @@
+using Replication.Block.State;
+using Replication.Roles.Mirror;
+
+namespace Replication.Roles.Primary;
+
+/// <remarks>
+/// A session ended: its connection broke, or it was silent for the deadline. From that instant no guest write is acknowledged until it is settled what the loss means. The
+/// peer is asked, within what is left of the deadline, whether it has been promoted: if so this primary is fenced (a primary that was frozen through a failover finds out here).
+/// Otherwise <c>detached</c> is recorded, so that no crash can make this primary look cleanly cut, and the waiting writes complete with their local results.
+/// </remarks>
+internal sealed partial class PrimaryRole
+{
+    private Task<PeerPosition?>? _suspicion; // guarded by _changes; the question that was asked when the session fell silent
+
+    /// <summary>Called by the session, before it fails its pending forwards, on whichever thread noticed. Must not block.</summary>
+    internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
+    {
+        _holds.Add(HoldReason.Settling);
+        // Silence and a full window have used the deadline up; any other loss comes at once, and the guest's requests with it.
+        TimeSpan left = loss.Cause is MirrorLossCause.Silent or MirrorLossCause.WindowFull ? TimeSpan.Zero : Options.Mirror.Deadline;
+        _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left));
+    }
+
+    /// <summary>Half the deadline of silence: ask now, so that the answer can be there when the deadline is.</summary>
+    internal void OnSessionSuspicious(MirrorAttachment attachment) => _context.Run("ask a silent peer", async () =>
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (_attachment == attachment && _suspicion is null)
+                _suspicion = AskAsync(Options.Mirror.Deadline / 2);
+        }
+    });
+
+    private async Task SettleLossAsync(MirrorAttachment attachment, MirrorLoss loss, TimeSpan left)
+    {
+        await attachment.RemoveChildrenAsync();
+        PeerPosition? position = await AskAfterLossAsync(left);
+        using (await _changes.EnterAsync())
+        {
+            if (_attachment == attachment)
+                _attachment = null;
+            AbortHold($"the mirror was lost: {loss.Message}");
+            if (position is not null)
+                await JudgeUnderChangesAsync(position);
+            if (_stage == NodeStage.Replicating)
+                await DetachUnderChangesAsync(loss.CauseText, loss.Message);
+        }
+
+        _holds.Remove(HoldReason.Settling);
+        await attachment.CloseAsync();
+    }
+
+    private async Task<PeerPosition?> AskAfterLossAsync(TimeSpan left)
+    {
+        Task<PeerPosition?>? asked;
+        using (await _changes.EnterAsync())
+        {
+            asked = _suspicion;
+            _suspicion = null;
+        }
+
+        if (asked is { IsCompletedSuccessfully: true, Result: { } position })
+            return position;
+        return left > TimeSpan.Zero ? await AskAsync(left) : null;
+    }
+
+    private async Task<PeerPosition?> AskAsync(TimeSpan limit)
+    {
+        if (_peer is null)
+            return null;
+        try
+        {
+            using var expiry = new CancellationTokenSource(limit, Time);
+            return await _peer.GetPositionAsync(Options.Group, expiry.Token);
+        }
+        catch (Exception e) when (e is VerbException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    private async Task DetachUnderChangesAsync(string cause, string message)
+    {
+        try
+        {
+            await State.RecordAsync(record => record with { Stage = NodeStage.Detached });
+            Transition(NodeStage.Detached);
+            Journal.Publish(EventTypes.MirrorDetached, ("cause", cause), ("message", message));
+        }
+        catch (IOException e)
+        {
+            // Without the record a restart would take us for cleanly cut: nothing unmirrored may be acknowledged.
+            _holds.Add(HoldReason.RecordFailed);
+            _context.Log.RecordFailed(e.Message);
+        }
+    }
+}

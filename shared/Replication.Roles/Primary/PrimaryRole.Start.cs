@@ -1,0 +1,165 @@
+using Replication.Block.State;
+
+namespace Replication.Roles.Primary;
+
+internal sealed partial class PrimaryRole
+{
+    /// <summary>Attach, sync, first checkpoint; the guest runs all the while. Undone as a whole when a step fails.</summary>
+    public async Task<StartResult> StartAsync(SyncMode sync, CancellationToken cancellationToken)
+    {
+        Check(Verb.Start);
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.Start);
+        IReplicationPeer peer = RequirePeer();
+        if (_transport is null)
+            throw new VerbException(VerbFailure.Invalid, "Replication:Peer:Mirror is not configured on the primary: it does not know where to mirror to");
+        long began = Time.GetTimestamp();
+        await ConfirmGenerationAsync(peer, cancellationToken);
+        var undo = new UndoStack();
+        try
+        {
+            MirrorAttachment attachment = await AttachAsync(peer, sync, undo, cancellationToken);
+            long syncedBytes = await SyncAsync(attachment, peer, sync, cancellationToken);
+            ulong epoch = await FirstCheckpointAsync(attachment, peer, cancellationToken);
+            undo.Commit();
+            Journal.Publish(EventTypes.Started, ("epoch", epoch), ("syncedBytes", syncedBytes));
+            return new StartResult(State.Generation, epoch, syncedBytes, Time.GetElapsedTime(began));
+        }
+        catch (Exception e) when (e is VerbException or IOException or OperationCanceledException)
+        {
+            await undo.RunAsync(_context.Log.UndoFailed);
+            throw AsVerbFailure("start", e);
+        }
+        finally
+        {
+            _progress = null;
+        }
+    }
+
+    /// <summary>Never start on a guess: a peer that has been promoted fences us here.</summary>
+    private async Task ConfirmGenerationAsync(IReplicationPeer peer, CancellationToken cancellationToken)
+    {
+        PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+        await JudgeAsync(position);
+        if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
+            throw new VerbException(VerbFailure.Refused, "start is refused: the primary is waiting, and this secondary does not know its generation; if the old peer is gone, run failover --node primary");
+        Check(Verb.Start);
+    }
+
+    private async Task<MirrorAttachment> AttachAsync(IReplicationPeer peer, SyncMode sync, UndoStack undo, CancellationToken cancellationToken)
+    {
+        NodeStage before = _stage;
+        var request = new AttachRequest(
+            Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, sync);
+        AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
+        undo.Add(() => peer.DetachMirrorAsync(reply.Session, CancellationToken.None));
+        await AdoptEpochAsync(reply.Epoch);
+
+        MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, _disks, cancellationToken);
+        undo.Add(() => LeaveAsync(attachment, before));
+        using (await _changes.EnterAsync())
+        {
+            Transition(NodeStage.Syncing);
+            _attachment = attachment;
+        }
+
+        // Under the closed gate no guest write can be forwarded on one disk and not on another.
+        await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
+        try
+        {
+            await attachment.AddChildrenAsync();
+        }
+        finally
+        {
+            _gate.Open();
+        }
+
+        attachment.ThrowIfLost();
+        return attachment;
+    }
+
+    private async Task<long> SyncAsync(MirrorAttachment attachment, IReplicationPeer peer, SyncMode sync, CancellationToken cancellationToken)
+    {
+        Journal.Publish(EventTypes.ResyncStarted, ("sync", sync.ToString().ToLowerInvariant()));
+        long total = _disks.Sum(disk => disk.Quorum.LengthBytes);
+        long done = 0;
+        long synced = 0;
+        if (sync != SyncMode.None)
+        {
+            foreach (PrimaryDisk disk in _disks)
+            {
+                var pass = new DiskSync(disk, attachment, peer, useDigests: sync == SyncMode.Auto);
+                await pass.RunAsync(advancedBytes => _progress = new ProgressStatus("sync", done += advancedBytes, total), cancellationToken);
+                synced += pass.SentBytes;
+            }
+        }
+
+        await attachment.FlushAsync();
+        await peer.CompleteSyncAsync(attachment.Token, cancellationToken);
+        attachment.ThrowIfLost();
+        Journal.Publish(EventTypes.ResyncCompleted, ("syncedBytes", synced));
+        return synced;
+    }
+
+    /// <summary>
+    /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that asks
+    /// before it serves.
+    /// </summary>
+    private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
+    {
+        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+        EpochRecord before = State.Record;
+        try
+        {
+            await State.RecordAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
+            var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
+            try
+            {
+                await peer.CommitCheckpointAsync(commit, cancellationToken);
+            }
+            catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
+            {
+                await State.RecordAsync(record => record with { Stage = before.Stage, Flags = before.Flags });
+                throw;
+            }
+
+            using (await _changes.EnterAsync())
+            {
+                attachment.ThrowIfLost();
+                await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = begun.Epoch });
+                Transition(NodeStage.Replicating);
+                Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
+                Journal.Publish(EventTypes.Checkpoint, ("epoch", begun.Epoch));
+            }
+
+            return begun.Epoch;
+        }
+        finally
+        {
+            _gate.Open();
+        }
+    }
+
+    /// <summary>Takes an attach back: the children leave, the session ends, and the stage is what the record says.</summary>
+    private async Task LeaveAsync(MirrorAttachment attachment, NodeStage before)
+    {
+        await attachment.RemoveChildrenAsync();
+        await attachment.CloseAsync();
+        using (await _changes.EnterAsync())
+        {
+            if (_attachment == attachment)
+                _attachment = null;
+            if (_stage == NodeStage.Syncing)
+                Transition(State.Record is { Stage: NodeStage.Detached } ? NodeStage.Detached : before);
+        }
+
+        _holds.Remove(HoldReason.Settling);
+    }
+
+    private static VerbException AsVerbFailure(string verb, Exception e) => e switch
+    {
+        VerbException failure => failure,
+        OperationCanceledException => new VerbException(VerbFailure.Failed, $"{verb} was cancelled and undone", e),
+        _ => new VerbException(VerbFailure.Failed, $"{verb} failed and was undone: {e.Message}", e),
+    };
+}

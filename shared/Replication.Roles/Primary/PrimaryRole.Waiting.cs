@@ -1,0 +1,70 @@
+using Replication.Block.State;
+
+namespace Replication.Roles.Primary;
+
+/// <remarks>
+/// Restarted with a peer on record: the peer may have been promoted meanwhile. Guest requests are held until the peer has confirmed our generation or the operator has
+/// decided (<c>failover --node primary</c>); after <c>Peer.WaitAtStart</c> they fail. The peer is asked on and on.
+/// </remarks>
+internal sealed partial class PrimaryRole
+{
+    private readonly CancellationTokenSource _stopping = new();
+
+    private void BeginWaiting()
+    {
+        _holds.Add(HoldReason.Unconfirmed);
+        _context.Run("wait for the peer", WaitForPeerAsync);
+    }
+
+    private async Task WaitForPeerAsync()
+    {
+        long began = Time.GetTimestamp();
+        try
+        {
+            while (_stage == NodeStage.Waiting)
+            {
+                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await SettleWaitingAsync(position))
+                    return;
+                if (Time.GetElapsedTime(began) >= Options.Peer.WaitAtStart && _stage == NodeStage.Waiting)
+                    _holds.Add(HoldReason.WaitedTooLong);
+                await Task.Delay(Limits.PositionQuestionInterval, Time, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The node is shutting down.
+        }
+    }
+
+    /// <summary>True when the wait is over.</summary>
+    private async Task<bool> SettleWaitingAsync(PeerPosition position)
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (_stage != NodeStage.Waiting)
+                return true;
+            HistoryRelation relation = await JudgeUnderChangesAsync(position);
+            // A peer without a history, or with another one, confirms nothing.
+            if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown)
+                return false;
+            if (relation != HistoryRelation.TheirsNewer)
+                await ConfirmAsync(position, relation);
+            EndWaiting();
+            return true;
+        }
+    }
+
+    private async Task ConfirmAsync(PeerPosition position, HistoryRelation relation)
+    {
+        EpochRecord record = State.Record;
+        NodeStage stage = record.Stage == NodeStage.Stopped ? NodeStage.Stopped : NodeStage.Detached;
+        ulong epoch = relation == HistoryRelation.Same ? Math.Max(record.Epoch, position.Epoch) : record.Epoch;
+        await State.RecordAsync(current => current with { Stage = stage, Epoch = epoch });
+        Transition(stage);
+    }
+
+    private void EndWaiting()
+    {
+        _holds.Remove(HoldReason.Unconfirmed | HoldReason.WaitedTooLong);
+    }
+}

@@ -1,0 +1,146 @@
+using Replication.Block.Secondary;
+using Replication.Block.State;
+using Replication.Nbd;
+
+namespace Replication.Roles.Secondary;
+
+/// <remarks>
+/// Sessions. An attach ends every earlier session before it answers; a session ends with the first connection that it loses. Invariant Whole: from the attach until a completed
+/// sync, and from the end of a session on, the record says <c>incomplete</c>.
+/// </remarks>
+internal sealed partial class SecondaryRole
+{
+    private IReadOnlyList<Generation>? _attachedHistory; // guarded by _verbs; becomes ours with the first commit
+
+    /// <summary>The checks of a start, without a change: an operator's mistake is told before anything moves.</summary>
+    public async Task<StartResult> StartAsync()
+    {
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.Start);
+        return new StartResult(State.Generation, Record.Epoch, 0, TimeSpan.Zero);
+    }
+
+    public async Task<AttachReply> AttachMirrorAsync(AttachRequest request)
+    {
+        CheckGroup(request.Group);
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.AttachMirror);
+        CheckDisks(request.Disks);
+        CheckHistory(request.History);
+        await EndSessionAsync("a newer mirror session has been attached");
+
+        bool keepsView = Stage == NodeStage.Running;
+        await _group.UpdateRecordAsync(record => record! with
+        {
+            Stage = keepsView ? NodeStage.Running : NodeStage.Syncing,
+            Flags = record.Flags | EpochFlags.Incomplete,
+        });
+        State.RememberPeer(request.PrimaryControl);
+        _attachedHistory = request.History;
+        var state = new MirrorSessionState(_context.NewId()) { CompareBeforeWrite = keepsView };
+        _session = Open(state);
+        _context.Log.SessionOpened(state.Token);
+        return new AttachReply(state.Token, Record.Epoch, Stage);
+    }
+
+    public async Task DetachMirrorAsync(Guid session)
+    {
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        if (_session?.Token == session)
+            await EndSessionAsync("the primary has taken its attach back");
+    }
+
+    public async Task CompleteSyncAsync(Guid session)
+    {
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        SecondarySession current = CurrentSession(session);
+        current.Synced = true;
+        current.State.CompareBeforeWrite = false;
+        if (Stage == NodeStage.Running)
+            await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags & ~EpochFlags.Incomplete });
+    }
+
+    public async Task<ReadOnlyMemory<byte>> GetDigestsAsync(
+        Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken)
+    {
+        SecondarySession? current = Volatile.Read(ref _session);
+        if (current is null || current.Token != session || current.IsEnding)
+            throw SessionOver(session);
+        SecondaryDisk found = _group.Disks.FirstOrDefault(d => d.Name == disk) ?? throw new VerbException(VerbFailure.Invalid, $"group '{Options.Group}' has no disk '{disk}'");
+        return await Digests.ReadAsync(found.CopyBeforeWrite, new Block.BlockRange(offsetBytes, lengthBytes), pieceBytes, cancellationToken);
+    }
+
+    /// <summary>Ends the session that is current, if any, and records what its end means. Call under <see cref="_verbs"/>.</summary>
+    private async Task EndSessionAsync(string reason)
+    {
+        if (_session is not { } session)
+            return;
+        await session.EndAsync(reason);
+        MirrorExports.Remove(session.Exports);
+        _session = null;
+        _attachedHistory = null;
+        if (Stage == NodeStage.Syncing)
+            await _group.UpdateRecordAsync(record => record! with { Stage = NodeStage.None });
+        else if (Stage == NodeStage.Running && !Record.Flags.HasFlag(EpochFlags.Incomplete))
+            await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags | EpochFlags.Incomplete });
+        if (Stage is NodeStage.Running or NodeStage.None)
+            Journal.Publish(EventTypes.MirrorDetached, ("cause", reason));
+    }
+
+    private SecondarySession Open(MirrorSessionState state)
+    {
+        var exports = new List<NbdExport>();
+        SecondarySession? session = null;
+        foreach (SecondaryDisk disk in _group.Disks)
+        {
+            var export = new NbdExport($"{disk.Name}@{state.Token:N}", disk.CreateMirrorTarget(state));
+            export.ConnectionClosed += (_, reason) => OnConnectionClosed(session!, reason.Message);
+            exports.Add(export);
+        }
+
+        session = new SecondarySession(state, exports);
+        MirrorExports.Add(exports);
+        return session;
+    }
+
+    private void OnConnectionClosed(SecondarySession session, string reason)
+    {
+        if (session.IsEnding)
+            return;
+        _context.Run("end a lost mirror session", async () =>
+        {
+            using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+            if (_session == session)
+                await EndSessionAsync(reason);
+        });
+    }
+
+    private SecondarySession CurrentSession(Guid token) => _session is { IsEnding: false } session && session.Token == token ? session : throw SessionOver(token);
+
+    private static VerbException SessionOver(Guid token) =>
+        new(VerbFailure.Refused, $"mirror session {token:N} is over: its connection was lost, or a newer one has been attached; run start");
+
+    private void CheckDisks(IReadOnlyList<(string Name, long LengthBytes)> theirs)
+    {
+        foreach ((string name, long lengthBytes) in theirs)
+        {
+            SecondaryDisk? ours = _group.Disks.FirstOrDefault(disk => disk.Name == name);
+            if (ours is null)
+                throw new VerbException(VerbFailure.Failed, $"disk '{name}' of the primary is not configured on the secondary");
+            if (ours.LengthBytes != lengthBytes)
+                throw new VerbException(VerbFailure.Failed, $"disk '{name}' has {lengthBytes} bytes on the primary and {ours.LengthBytes} bytes on the secondary: they must be equal");
+        }
+
+        if (_group.Disks.FirstOrDefault(disk => theirs.All(their => their.Name != disk.Name)) is { } extra)
+            throw new VerbException(VerbFailure.Failed, $"disk '{extra.Name}' of the secondary is not configured on the primary");
+    }
+
+    private void CheckHistory(IReadOnlyList<Generation> theirs)
+    {
+        HistoryRelation relation = History.Compare(State.History, theirs);
+        if (relation == HistoryRelation.OursNewer)
+            throw new VerbException(VerbFailure.Refused, $"the secondary is at generation {State.Generation}, the primary only at {theirs[^1]}: the primary has been superseded");
+        if (relation == HistoryRelation.Diverged)
+            throw new VerbException(VerbFailure.Refused, $"split brain: secondary is at generation {State.Generation} epoch {Record.Epoch}, primary at generation {theirs[^1]}; neither continues the other");
+    }
+}

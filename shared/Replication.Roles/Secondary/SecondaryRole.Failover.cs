@@ -1,0 +1,153 @@
+using Replication.Block;
+using Replication.Block.Secondary;
+using Replication.Block.State;
+
+namespace Replication.Roles.Secondary;
+
+/// <remarks>
+/// Promotion: ask the primary to hold, record the new generation, end the mirror's session, tell the primary, commit. The record is the moment of truth: before it
+/// everything can be taken back, after it the node is the truth and a crash resumes.
+/// </remarks>
+internal sealed partial class SecondaryRole
+{
+    private long _commitBegan; // timestamps; 0 before. Written by the commit, read by status.
+    private long _commitEnded;
+    private bool _primaryFenced; // guarded by _verbs
+
+    private TimeSpan CommitElapsed
+    {
+        get
+        {
+            long began = Volatile.Read(ref _commitBegan);
+            long ended = Volatile.Read(ref _commitEnded);
+            return began == 0 ? TimeSpan.Zero : Time.GetElapsedTime(began, ended == 0 ? Time.GetTimestamp() : ended);
+        }
+    }
+
+    public async Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken)
+    {
+        long began = Time.GetTimestamp();
+        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        Check(Verb.Failover);
+        if (Stage is NodeStage.Failover or NodeStage.Done)
+            return new FailoverResult(State.Generation, TimeSpan.Zero, _primaryFenced, Lost: null);
+        if (Stage == NodeStage.FailoverFailed)
+        {
+            await _group.UpdateRecordAsync(record => record! with { Stage = NodeStage.Failover });
+            RunCommit();
+            return new FailoverResult(State.Generation, Time.GetElapsedTime(began), _primaryFenced, Lost: null);
+        }
+
+        Journal.Publish(EventTypes.FailoverStarted, ("epoch", Record.Epoch), ("force", force));
+        IReplicationPeer? primary = State.PeerAddress is { Length: > 0 } address ? _context.ConnectPeer(address) : null;
+        (PeerPosition? held, string? lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
+        Generation next = State.Generation.Next(_context.NewId(), Record.Epoch);
+        try
+        {
+            await PromoteAsync(next);
+        }
+        catch
+        {
+            await ReleasePrimaryAsync(primary, held, fencedBy: null);
+            throw;
+        }
+
+        TimeSpan serving = Time.GetElapsedTime(began);
+        _primaryFenced = await ReleasePrimaryAsync(primary, held, next);
+        RunCommit();
+        return new FailoverResult(next, serving, _primaryFenced, lost);
+    }
+
+    private async Task<(PeerPosition? Held, string? Lost)> HoldPrimaryAsync(IReplicationPeer? primary, bool force, CancellationToken cancellationToken)
+    {
+        if (primary is null)
+            return (null, null);
+        PeerPosition position;
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(Limits.HoldQuestionDeadline);
+            position = await primary.HoldAsync(Options.Group, State.Generation, Limits.PromotionLease, limit.Token);
+        }
+        catch (Exception e) when (e is VerbException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            _context.Log.PrimaryNotHeld(e.Message);
+            return (null, null);
+        }
+
+        if (LossOf(position) is not { } lost)
+            return (position, null);
+        if (force)
+            return (position, lost);
+        await ReleasePrimaryAsync(primary, position, fencedBy: null);
+        throw new VerbException(VerbFailure.Refused, $"failover is refused: {lost}; use --force to give it up");
+    }
+
+    /// <summary>What a promotion would lose of what the living primary has acknowledged; null: nothing.</summary>
+    private string? LossOf(PeerPosition primary)
+    {
+        HistoryRelation relation = History.Compare(State.History, primary.History);
+        if (relation is HistoryRelation.TheirsNewer or HistoryRelation.Diverged)
+            return $"the primary has begun generation {primary.Generation} of its own; its writes since epoch {primary.Generation.BeganAtEpoch} would be lost";
+        return primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing
+            ? $"the primary is {StageTable.NameOf(primary.Stage)}: it has acknowledged writes since epoch {Record.Epoch} that this secondary lacks"
+            : null;
+    }
+
+    private async Task PromoteAsync(Generation next)
+    {
+        SecondarySession? session = _session;
+        State.NameGeneration(next);
+        SwitchResult result = await _group.PromoteAsync(
+            record => record with { GenerationNumber = next.Number, GenerationId = next.Id }, Options.Mirror.Deadline, () => session?.State.Revoke());
+        if (!result.Switched)
+        {
+            State.DropUnreached();
+            throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: {result.Reason}", result.Error);
+        }
+
+        await EndSessionAsync("the secondary has been promoted");
+    }
+
+    /// <summary>True when the primary has confirmed that it is fenced.</summary>
+    private async Task<bool> ReleasePrimaryAsync(IReplicationPeer? primary, PeerPosition? held, Generation? fencedBy)
+    {
+        if (primary is null || held is null)
+            return false;
+        try
+        {
+            using var limit = new CancellationTokenSource(Limits.HoldQuestionDeadline, Time);
+            await primary.ReleaseAsync(fencedBy, limit.Token);
+            return fencedBy is not null;
+        }
+        catch (Exception e) when (e is VerbException or OperationCanceledException)
+        {
+            _context.Log.PrimaryNotReleased(e.Message);
+            return false;
+        }
+    }
+
+    private void RunCommit()
+    {
+        Volatile.Write(ref _commitEnded, 0);
+        Volatile.Write(ref _commitBegan, Time.GetTimestamp());
+        _context.Run("active commit", async () =>
+        {
+            CommitResult result = await _group.CommitAsync();
+            Volatile.Write(ref _commitEnded, Time.GetTimestamp());
+            if (result.Outcome == CommitOutcome.Done)
+                Journal.Publish(EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
+            else if (result.Outcome == CommitOutcome.Failed)
+                ReportFailedCommit(result);
+        });
+    }
+
+    private void ReportFailedCommit(CommitResult result)
+    {
+        BlockException? error = result.Error;
+        string message = error?.Message ?? "the commit failed";
+        Journal.Report(new FailureReport(
+            FailureCase.Commit, result.Disk ?? "", error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, message));
+        Journal.Publish(EventTypes.FailoverFailed, ("cause", message));
+    }
+}

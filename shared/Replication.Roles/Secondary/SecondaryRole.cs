@@ -1,0 +1,168 @@
+using Replication.Block;
+using Replication.Block.Files;
+using Replication.Block.Quorums;
+using Replication.Block.Secondary;
+using Replication.Block.State;
+using Replication.Nbd;
+
+namespace Replication.Roles.Secondary;
+
+/// <summary>
+/// The secondary: takes the primary's writes below copy-before-write, shows its own guest the last checkpoint, and becomes the writable truth at a failover.
+/// </summary>
+/// <remarks>
+/// One file a concern: Attach (sessions, invariant Whole), Checkpoint (commit, stop), Failover (promotion, commit). One mutex serialises every verb and peer call that
+/// changes anything; stage, generation, epoch and <c>incomplete</c> are the record's, so that what is shown is what a restart finds.
+/// </remarks>
+internal sealed partial class SecondaryRole : INodeRole
+{
+    private readonly RoleContext _context;
+    private readonly SecondaryGroup _group;
+    private readonly BackgroundThread _worker;
+    private readonly AsyncMutex _verbs = new();
+    private SecondarySession? _session; // written under _verbs; read anywhere
+
+    private SecondaryRole(RoleContext context, SecondaryGroup group, BackgroundThread worker)
+    {
+        _context = context;
+        _group = group;
+        _worker = worker;
+        var admission = new GuestAdmission();
+        GuestExports = new ExportCatalog(group.Disks.Select(disk => new NbdExport(disk.Name, new Quorum(disk.Name, disk.Guest, admission))));
+    }
+
+    /// <summary>Opens the layers where the record left them.</summary>
+    /// <exception cref="IOException">The overlays cannot be opened, or none are configured.</exception>
+    public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services)
+    {
+        OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
+        var worker = new BackgroundThread("overlays");
+        try
+        {
+            SecondaryGroup group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
+            {
+                Disks = disks,
+                Overlays = new FileStore(overlay.Directory, services.Workers),
+                State = context.State.Directory,
+                BlockSizeBytes = overlay.BlockSizeBytes,
+                Time = context.Time,
+                Worker = worker,
+                // After a reboot the page cache is gone, and with it what the overlays had not written yet.
+                TrustOverlays = !context.State.IsFromAnotherBoot,
+                Decorate = services.Decorate,
+                OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
+            });
+            var role = new SecondaryRole(context, group, worker);
+            await role.SettleRestartAsync();
+            return role;
+        }
+        catch
+        {
+            worker.Dispose();
+            throw;
+        }
+    }
+
+    public NodeRole Role => NodeRole.Secondary;
+
+    public ExportCatalog GuestExports { get; }
+
+    public ExportCatalog MirrorExports { get; } = new([], listed: false);
+
+    private NodeOptions Options => _context.Options;
+
+    private NodeState State => _context.State;
+
+    private INodeJournal Journal => _context.Journal;
+
+    private TimeProvider Time => _context.Time;
+
+    private EpochRecord Record => State.Record;
+
+    private NodeStage Stage => Record.Stage;
+
+    /// <summary>Called once, before the exports are served: a commit that was cut short goes on.</summary>
+    public void Begin()
+    {
+        if (Stage == NodeStage.Failover)
+            RunCommit();
+    }
+
+    public NodeStatus GetStatus()
+    {
+        EpochRecord record = Record;
+        (long doneBytes, long totalBytes) = _group.CommitProgress;
+        bool attached = _session is { IsEnding: false };
+        return new NodeStatus
+        {
+            Group = Options.Group,
+            Role = NodeRole.Secondary,
+            Stage = record.Stage,
+            Generation = State.Generation,
+            Epoch = record.Epoch,
+            Mirror = attached
+                ? record.Flags.HasFlag(EpochFlags.Incomplete) ? MirrorState.Resyncing : MirrorState.Connected
+                : record.Stage == NodeStage.Running ? MirrorState.Detached : MirrorState.None,
+            MirrorTransport = attached ? "nbd" : "",
+            Disks = [.. _group.Disks.Select(disk => new DiskStatus(disk.Name, disk.LengthBytes, disk.DirtyBytes, disk.ActiveBytes, disk.HiddenBytes))],
+            Error = Journal.OldestError,
+            Incomplete = record.Flags.HasFlag(EpochFlags.Incomplete),
+            Progress = record.Stage == NodeStage.Failover ? new ProgressStatus("commit", doneBytes, totalBytes) : null,
+            CommitElapsedMs = (long)CommitElapsed.TotalMilliseconds,
+            CommittedBytes = doneBytes,
+        };
+    }
+
+    public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken)
+    {
+        CheckGroup(group);
+        return Task.FromResult(new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using (await _verbs.EnterAsync())
+            await EndSessionAsync("the secondary is shutting down");
+        await _group.DisposeAsync();
+        _worker.Dispose();
+    }
+
+    /// <summary>
+    /// No session survives a restart, so the disk may lack what the primary wrote meanwhile (invariant Whole); a first sync that was cut short is no view; and overlays that
+    /// did not survive leave nothing to promote.
+    /// </summary>
+    private async Task SettleRestartAsync()
+    {
+        NodeStage stage = Stage switch
+        {
+            NodeStage.Running or NodeStage.Failover or NodeStage.FailoverFailed when _group.OverlaysLost => NodeStage.Inconsistent,
+            NodeStage.Syncing => NodeStage.None,
+            NodeStage other => other,
+        };
+        bool incomplete = Record.Flags.HasFlag(EpochFlags.Incomplete) || stage is NodeStage.Running or NodeStage.Inconsistent;
+        if (stage != Stage || incomplete != Record.Flags.HasFlag(EpochFlags.Incomplete))
+        {
+            await _group.UpdateRecordAsync(record => record! with
+            {
+                Stage = stage,
+                Flags = incomplete ? record.Flags | EpochFlags.Incomplete : record.Flags,
+                OverlaySet = stage == NodeStage.Inconsistent ? 0 : record.OverlaySet,
+            });
+        }
+
+        if (State.IsFromAnotherBoot)
+            State.TrustBoot();
+    }
+
+    private static void Report(RoleContext context, SecondaryFailure failure, string disk, BlockException error) =>
+        context.Journal.Report(new FailureReport(
+            (FailureCase)failure, disk, error.Range.OffsetBytes, error.Range.LengthBytes, error.Errno, context.State.Record.Epoch, error.Message));
+
+    private void Check(Verb verb) => StageTable.Check(NodeRole.Secondary, Stage, verb);
+
+    private void CheckGroup(string group)
+    {
+        if (group != Options.Group)
+            throw new VerbException(VerbFailure.Invalid, $"this node serves group '{Options.Group}', not '{group}'");
+    }
+}

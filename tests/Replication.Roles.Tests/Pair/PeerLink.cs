@@ -1,0 +1,53 @@
+using Replication.Block.State;
+
+namespace Replication.Roles.Tests.Pair;
+
+/// <summary>The control connection to the other node, which a test can cut, and whose replies it can lose.</summary>
+internal sealed class PeerLink : IReplicationPeer
+{
+    public GroupNode? Target { get; set; }
+
+    /// <summary>Calls do not arrive.</summary>
+    public bool IsCut { get; set; }
+
+    /// <summary>The next call of this name arrives and is carried out, but its reply is lost.</summary>
+    public string? LoseReplyOf { get; set; }
+
+    public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) => Call(nameof(AttachMirrorAsync), peer => peer.AttachMirrorAsync(request, cancellationToken));
+
+    public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken));
+
+    public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken));
+
+    public Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken) =>
+        Call(nameof(GetDigestsAsync), peer => peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken));
+
+    public Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken) =>
+        Call(nameof(CommitCheckpointAsync), peer => peer.CommitCheckpointAsync(request, cancellationToken));
+
+    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken));
+
+    public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(nameof(GetPositionAsync), peer => peer.GetPositionAsync(group, cancellationToken));
+
+    public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
+        Call(nameof(HoldAsync), peer => peer.HoldAsync(group, generation, lease, cancellationToken));
+
+    public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Call(nameof(ReleaseAsync), peer => peer.ReleaseAsync(fencedBy, cancellationToken));
+
+    private async Task<T> Call<T>(string name, Func<IReplicationPeer, Task<T>> call)
+    {
+        if (IsCut || Target is null)
+            throw new VerbException(VerbFailure.Unreachable, "the peer cannot be reached");
+        T result = await call(Target);
+        if (LoseReplyOf != name)
+            return result;
+        LoseReplyOf = null;
+        throw new VerbException(VerbFailure.Unreachable, "the reply was lost");
+    }
+
+    private Task<bool> Call(string name, Func<IReplicationPeer, Task> call) => Call(name, async peer =>
+    {
+        await call(peer);
+        return true;
+    });
+}

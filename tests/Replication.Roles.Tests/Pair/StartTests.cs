@@ -1,0 +1,128 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Testing;
+
+namespace Replication.Roles.Tests.Pair;
+
+public sealed class StartTests
+{
+    private static readonly BlockRange s_some = new(8192, 4096);
+
+    [Theory]
+    [InlineData(SyncMode.Auto)]
+    [InlineData(SyncMode.Full)]
+    public async Task Start_makes_the_disks_equal_and_ends_with_a_checkpoint(SyncMode sync)
+    {
+        await using TestPair pair = await TestPair.OpenAsync(disks: 3);
+        await BlockAssert.FailsAsync(pair.View().ReadAsync(0, new byte[512]));
+        StartResult result = await pair.StartAsync(sync);
+        Assert.Equal(1UL, result.Epoch);
+        Assert.Equal(1UL, result.Generation.Number);
+        Assert.Equal(NodeStage.Replicating, pair.Primary.GetStatus().Stage);
+        Assert.Equal(NodeStage.Running, pair.Secondary!.GetStatus().Stage);
+        Assert.Equal(1UL, pair.Secondary.GetStatus().Epoch);
+        Assert.Equal(result.Generation, pair.Secondary.GetStatus().Generation);
+        await pair.DisksAreEqualAsync();
+        await BlockAssert.SameAsync(pair.PrimaryDisks[2], pair.View(2));
+    }
+
+    [Fact]
+    public async Task Sync_none_sends_nothing()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        StartResult result = await pair.StartAsync(SyncMode.None);
+        Assert.Equal(0, result.SyncedBytes);
+        await BlockAssert.FilledAsync(pair.SecondaryDisks[0], new BlockRange(0, pair.SecondaryDisks[0].LengthBytes), 0x77);
+    }
+
+    [Fact]
+    public async Task Auto_sends_only_what_differs()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        byte[] same = new byte[pair.PrimaryDisks[0].LengthBytes];
+        Array.Fill(same, (byte)0x11);
+        await pair.SecondaryDisks[0].WriteAsync(0, same);
+        await pair.SecondaryDisks[0].WriteAsync(70000, new byte[1]);
+        StartResult result = await pair.StartAsync();
+        Assert.Equal(64 << 10, result.SyncedBytes);
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
+    public async Task Start_while_replicating_is_refused()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync())).Failure);
+    }
+
+    [Fact]
+    public async Task A_start_whose_peer_cannot_be_reached_changes_nothing()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        pair.ToSecondary.IsCut = true;
+        Assert.Equal(VerbFailure.Unreachable, (await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync())).Failure);
+        Assert.Equal(NodeStage.Standalone, pair.Primary.GetStatus().Stage);
+        Assert.Equal(NodeStage.None, pair.Secondary!.GetStatus().Stage);
+        pair.ToSecondary.IsCut = false;
+        await pair.StartAsync();
+    }
+
+    [Fact]
+    public async Task A_start_whose_first_disk_fails_is_undone_on_all_disks_of_both_nodes()
+    {
+        await using TestPair pair = await TestPair.OpenAsync(disks: 3);
+        pair.SecondaryFaults.Add("node=disk0 op=write error=EIO");
+        Assert.Equal(VerbFailure.Failed, (await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync())).Failure);
+        Assert.Equal(NodeStage.Standalone, pair.Primary.GetStatus().Stage);
+        Assert.Equal(NodeStage.None, pair.Secondary!.GetStatus().Stage);
+        Assert.Equal(0UL, pair.Primary.GetStatus().Epoch);
+        await pair.Guest(1).WriteAsync(0, new byte[512]);
+        await BlockAssert.FailsAsync(pair.View(1).ReadAsync(0, new byte[512]));
+    }
+
+    [Fact]
+    public async Task Every_write_is_mirrored_and_the_view_stays_at_the_checkpoint()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        byte[] data = new byte[s_some.LengthBytes];
+        Array.Fill(data, (byte)0x22);
+        await pair.Guest().WriteAsync(s_some.OffsetBytes, data);
+        await BlockAssert.FilledAsync(pair.SecondaryDisks[0], s_some, 0x22);
+        await BlockAssert.FilledAsync(pair.View(), s_some, 0x11);
+        Assert.Equal(2UL, await pair.CheckpointAsync());
+        await BlockAssert.FilledAsync(pair.View(), s_some, 0x22);
+        Assert.Equal(2UL, pair.Secondary!.GetStatus().Epoch);
+        Assert.Equal(0, pair.Secondary.GetStatus().Disks[0].HiddenBytes);
+    }
+
+    [Fact]
+    public async Task A_start_whose_commit_reply_is_lost_leaves_a_detached_primary_and_the_next_start_adopts_the_epoch()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        pair.ToSecondary.LoseReplyOf = nameof(IReplicationPeer.CommitCheckpointAsync);
+        Assert.Equal(VerbFailure.Unreachable, (await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync())).Failure);
+        Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
+        Assert.Equal(NodeStage.Running, pair.Secondary!.GetStatus().Stage);
+        StartResult second = await pair.StartAsync();
+        Assert.Equal(2UL, second.Epoch);
+        Assert.Equal(2UL, pair.Secondary.GetStatus().Epoch);
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
+    public async Task After_stop_both_disks_are_equal_and_the_view_only_reads()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await pair.Guest().WriteAsync(0, new byte[4096]);
+        await pair.View().WriteAsync(65536, new byte[4096]);
+        Assert.Equal(2UL, await pair.Primary.StopAsync(default));
+        Assert.Equal(NodeStage.Stopped, pair.Primary.GetStatus().Stage);
+        Assert.Equal(NodeStage.Stopped, pair.Secondary!.GetStatus().Stage);
+        await pair.DisksAreEqualAsync();
+        await BlockAssert.SameAsync(pair.PrimaryDisks[0], pair.View());
+        await BlockAssert.FailsAsync(pair.View().WriteAsync(0, new byte[512]));
+        Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(pair.CheckpointAsync)).Failure);
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+    }
+}

@@ -1,0 +1,124 @@
+using Replication.Block;
+using Replication.Block.Faults;
+using Replication.Block.State;
+using Replication.Testing;
+
+namespace Replication.Roles.Tests.Pair;
+
+/// <summary>
+/// Two whole nodes face to face in one process: real roles, real block chain, state and overlays in files, disks in memory, control calls and mirror without sockets. A node can be
+/// killed (its object is dropped without being closed in order) and restarted on what it left.
+/// </summary>
+internal sealed class TestPair : IAsyncDisposable
+{
+    public const int BlockBytes = 4096;
+
+    private readonly TempDirectory _directory = new();
+    private readonly BlockingWorkers _workers = new("test", 2);
+
+    public TestPair(int disks = 1, long diskBytes = (1 << 20) + 512, Acknowledge acknowledge = Acknowledge.Applied)
+    {
+        Acknowledge = acknowledge;
+        PrimaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill: 0x11))];
+        SecondaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill: 0x77))];
+        Transport = new InProcessTransport(() => Secondary);
+    }
+
+    public Acknowledge Acknowledge { get; }
+    public MemoryNode[] PrimaryDisks { get; }
+    public MemoryNode[] SecondaryDisks { get; }
+    public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
+    public FaultInjector SecondaryFaults { get; } = new(TimeProvider.System);
+    public TestJournal PrimaryJournal { get; } = new();
+    public TestJournal SecondaryJournal { get; } = new();
+    public InProcessTransport Transport { get; }
+    public GroupNode Primary { get; private set; } = null!;
+    public GroupNode? Secondary { get; private set; }
+
+    /// <summary>What each side's calls to the other pass through.</summary>
+    public PeerLink ToSecondary { get; } = new();
+    public PeerLink ToPrimary { get; } = new();
+
+    public BlockNode Guest(int disk = 0) => Primary.GuestExports.Find($"disk{disk}")!.Node;
+
+    public BlockNode View(int disk = 0) => Secondary!.GuestExports.Find($"disk{disk}")!.Node;
+
+    public static async Task<TestPair> OpenAsync(int disks = 1, Acknowledge acknowledge = Acknowledge.Applied)
+    {
+        var pair = new TestPair(disks, acknowledge: acknowledge);
+        await pair.OpenPrimaryAsync();
+        await pair.OpenSecondaryAsync();
+        return pair;
+    }
+
+    /// <summary>Open, and replicating.</summary>
+    public static async Task<TestPair> StartedAsync(int disks = 1, Acknowledge acknowledge = Acknowledge.Applied)
+    {
+        TestPair pair = await OpenAsync(disks, acknowledge);
+        await pair.StartAsync();
+        return pair;
+    }
+
+    public Task<StartResult> StartAsync(SyncMode sync = SyncMode.Auto) => Primary.StartAsync(NodeRole.Primary, sync, default);
+
+    public async Task<ulong> CheckpointAsync()
+    {
+        BegunCheckpoint begun = await Primary.BeginCheckpointAsync(0, null, default);
+        await Secondary!.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), default);
+        return (await Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Committed, default)).Epoch;
+    }
+
+    public async Task OpenPrimaryAsync()
+    {
+        Primary = await GroupNode.OpenAsync(Options(NodeRole.Primary), Services(PrimaryJournal, PrimaryDisks, PrimaryFaults, ToSecondary));
+        ToPrimary.Target = Primary;
+        Primary.Begin();
+    }
+
+    public async Task OpenSecondaryAsync()
+    {
+        Secondary = await GroupNode.OpenAsync(Options(NodeRole.Secondary), Services(SecondaryJournal, SecondaryDisks, SecondaryFaults, ToPrimary));
+        ToSecondary.Target = Secondary;
+        Secondary.Begin();
+    }
+
+    /// <summary>Both disks of every number hold the same bytes.</summary>
+    public async Task DisksAreEqualAsync()
+    {
+        for (int i = 0; i < PrimaryDisks.Length; i++)
+            await BlockAssert.SameAsync(PrimaryDisks[i], SecondaryDisks[i]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Secondary is not null)
+            await Secondary.DisposeAsync();
+        if (Primary is not null)
+            await Primary.DisposeAsync();
+        _workers.Dispose();
+        _directory.Dispose();
+    }
+
+    private NodeOptions Options(NodeRole role) => new()
+    {
+        Group = "vm1",
+        StateDirectory = _directory[$"state-{role}"],
+        InitialRole = role,
+        Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
+        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, 1 << 30, 1 << 29) : null,
+        Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), 64 << 20, AllowPlain: false),
+        Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
+        OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
+    };
+
+    private NodeServices Services(TestJournal journal, MemoryNode[] disks, FaultInjector faults, PeerLink link) => new()
+    {
+        Journal = journal,
+        Log = new TestLog(),
+        Workers = _workers,
+        ConnectPeer = _ => link,
+        ConnectMirror = _ => Transport,
+        OpenDisk = disk => disks.Single(node => node.Name == disk.Name),
+        Decorate = faults.Decorate,
+    };
+}
