@@ -100,11 +100,12 @@ internal static class AddressParser
         int query = rest.IndexOf('?', StringComparison.Ordinal);
         if (query < 0 || !rest.AsSpan(query + 1).StartsWith("socket=", StringComparison.Ordinal))
             throw new FormatException("the socket is missing: nbd+unix:///[EXPORT]?socket=PATH");
-        string path = Unescape(rest[(query + "?socket=".Length)..]);
+        string escaped = rest[(query + "?socket=".Length)..];
+        if (escaped.AsSpan().IndexOfAny('&', '#') >= 0)
+            throw new FormatException("only socket= may follow the question mark");
+        string path = Unescape(escaped);
         if (path.Length == 0)
             throw new FormatException("the path of the socket is empty");
-        if (path.Contains('&', StringComparison.Ordinal))
-            throw new FormatException("only socket= may follow the question mark");
         if (Encoding.UTF8.GetByteCount(path) > MaxSocketPathBytes)
             throw new FormatException($"the path of the socket is longer than {MaxSocketPathBytes} bytes");
         return NbdAddress.Unix(path) with { ExportName = Checked(Unescape(rest[1..query])) };

@@ -10,4 +10,7 @@ public sealed record NbdClientOptions
 
     /// <summary>Ask for structured replies and base:allocation; without them block status is unknown and errors have no text.</summary>
     public bool Structured { get; init; } = true;
+
+    /// <summary>Where connections take their memory from; tests have their own, and look for leaks.</summary>
+    internal ChunkPool Pool { get; init; } = ChunkPool.Shared;
 }

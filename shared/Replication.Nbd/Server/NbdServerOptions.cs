@@ -13,4 +13,7 @@ public sealed record NbdServerOptions
 
     /// <summary>Gets one line for each connection that ended in trouble; called on any thread, must not block.</summary>
     public Action<string>? Trouble { get; init; }
+
+    /// <summary>Where connections take their memory from; tests have their own, and look for leaks.</summary>
+    internal ChunkPool Pool { get; init; } = ChunkPool.Shared;
 }

@@ -17,7 +17,7 @@ internal sealed partial class ClientConnection
     /// <summary>The thread's work after the handshake; returns when the connection is dead.</summary>
     public void Run()
     {
-        _input = ChunkPool.Shared.Rent();
+        _input = _pool.Rent();
         try
         {
             while (Reason is null)

@@ -21,15 +21,17 @@ internal sealed partial class ClientConnection : IBatchSink
     private readonly string _name;
     private readonly ClientSession _session;
     private readonly StreamSocket _socket;
-    private readonly SendQueue _queue = new(ChunkPool.Shared);
+    private readonly ChunkPool _pool;
+    private readonly SendQueue _queue;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Action<Exception>> _observers = []; // Guarded by _queue.Sync, as all that follows.
     private Exception? _reason; // Written once; also read without the lock.
     private bool _isDead; // Requests fail at once; after the observers were told.
 
-    public ClientConnection(string name, ClientSession session, StreamSocket socket)
+    public ClientConnection(string name, ClientSession session, StreamSocket socket, ChunkPool pool)
     {
-        (_name, _session, _socket) = (name, session, socket);
+        (_name, _session, _socket, _pool) = (name, session, socket, pool);
+        _queue = new SendQueue(pool);
         Node = new NbdClientNode(name, session, this);
     }
 

@@ -149,11 +149,15 @@ internal sealed partial class ServerConnection
         NbdError error = Check(header);
         if (error != NbdError.None)
         {
+            if (header.LengthBytes > Limits.MaxSkippedPayloadBytes)
+            {
+                End(NbdCloseKind.Violation, $"the client sent a write of {header.LengthBytes} bytes");
+                return false;
+            }
+
             _start += WireSize.Request;
             ReplyNow(header, error, null);
             _skipBytes = header.LengthBytes;
-            if (_skipBytes > Limits.MaxSkippedPayloadBytes)
-                End(NbdCloseKind.Violation, $"the client sent a write of {header.LengthBytes} bytes");
             return true;
         }
 

@@ -25,7 +25,7 @@ internal sealed partial class ServerConnection : IExportUser, IBatchSink
     private readonly Action<ServerConnection> _ended;
     private readonly NbdConnectionInfo _info;
     private readonly Thread _thread;
-    private readonly ChunkPool _pool = ChunkPool.Shared;
+    private readonly ChunkPool _pool;
     private readonly SendQueue _queue;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private NbdExport? _attached; // The connection's thread only, as _session.
@@ -39,6 +39,7 @@ internal sealed partial class ServerConnection : IExportUser, IBatchSink
         string peer = socket.AddressFamily == AddressFamily.Unix ? "unix" : socket.RemoteEndPoint?.ToString() ?? "?";
         _info = new NbdConnectionInfo(id, peer);
         (_catalog, _options, _ended) = (catalog, options, ended);
+        _pool = options.Pool;
         _queue = new SendQueue(_pool);
         _socket = new StreamSocket(socket);
         _thread = new Thread(Run) { IsBackground = true, Name = $"nbd server {id}" };
