@@ -21,10 +21,10 @@ internal sealed record HostArguments(string? ConfigurationFile, string? Answer)
                 return new HostArguments(file, null);
             case [{ } joined] when joined.StartsWith(RawConfiguration.FileKey + "=", StringComparison.Ordinal) && joined.Length > RawConfiguration.FileKey.Length + 1:
                 return new HostArguments(joined[(RawConfiguration.FileKey.Length + 1)..], null);
-            case [] or [RawConfiguration.FileKey]:
+            case [] or [RawConfiguration.FileKey] or [RawConfiguration.FileKey, ""]:
                 throw new ConfigurationException(RawConfiguration.FileKey, $"missing; accepted: {RawConfiguration.FileKey} FILE");
             default:
-                string stranger = args.FirstOrDefault(a => a != RawConfiguration.FileKey) ?? args[0];
+                string stranger = args[0] == RawConfiguration.FileKey ? args[2] : args[0];
                 throw new ConfigurationException(ConfigurationException.Quote(stranger), $"unknown argument; accepted: {RawConfiguration.FileKey} FILE, --help, --version");
         }
     }
