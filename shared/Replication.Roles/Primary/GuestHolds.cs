@@ -26,6 +26,9 @@ internal enum HoldReason
 
     /// <summary>The state directory took no record, so nothing unmirrored may be acknowledged: writes fail.</summary>
     RecordFailed = 32,
+
+    /// <summary>The operator has told this primary to go on alone, and the new generation is not on record yet: writes and their acknowledgements wait.</summary>
+    Promoting = 64,
 }
 
 /// <summary>Combines the role's reasons into the one state of the data path's <see cref="GuestAdmission"/>.</summary>
@@ -68,7 +71,7 @@ internal sealed class GuestHolds(GuestAdmission admission)
     {
         if (reasons.HasFlag(HoldReason.Unconfirmed))
             return GuestHold.All;
-        return (reasons & (HoldReason.Settling | HoldReason.PromotionAsked)) != 0 ? GuestHold.WritesAndAcknowledgements : GuestHold.None;
+        return (reasons & (HoldReason.Settling | HoldReason.PromotionAsked | HoldReason.Promoting)) != 0 ? GuestHold.WritesAndAcknowledgements : GuestHold.None;
     }
 
     private static string? RefusalOf(HoldReason reasons)

@@ -1,9 +1,13 @@
 using Replication.Block.State;
+using Replication.Roles.Mirror;
 
 namespace Replication.Roles.Primary;
 
 internal sealed partial class PrimaryRole
 {
+    private MirrorAttachment? _ending; // guarded by _changes: the secondary is asked to end this session
+    private MirrorLoss? _lossWhileEnding; // guarded by _changes
+
     /// <summary>
     /// The operator's word that this node goes on alone: drops the mirror, begins a generation of its own and serves, whether the secondary can be reached or not.
     /// Repeated: the same generation.
@@ -12,10 +16,26 @@ internal sealed partial class PrimaryRole
     {
         Check(Verb.Failover);
         long began = Time.GetTimestamp();
-        // A start that is under way holds the verbs; without its session it ends.
-        _attachment?.Session.End();
-        using AsyncMutex.Holder verb = await _verbs.EnterAsync();
-        Check(Verb.Failover);
+        // Nothing unmirrored is acknowledged before the new generation is on record.
+        _holds.Add(HoldReason.Promoting);
+        try
+        {
+            // A start that is under way holds the verbs; without its session it ends.
+            _attachment?.Session.End();
+            using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+            Check(Verb.Failover);
+            await GoOnAloneAsync();
+        }
+        finally
+        {
+            _holds.Remove(HoldReason.Promoting);
+        }
+
+        return new FailoverResult(State.Generation, Time.GetElapsedTime(began), PrimaryFenced: false, Lost: null);
+    }
+
+    private async Task GoOnAloneAsync()
+    {
         MirrorAttachment? attachment;
         using (await _changes.EnterAsync())
         {
@@ -39,8 +59,6 @@ internal sealed partial class PrimaryRole
             await attachment.RemoveChildrenAsync();
             await attachment.CloseAsync();
         }
-
-        return new FailoverResult(State.Generation, Time.GetElapsedTime(began), PrimaryFenced: false, Lost: null);
     }
 
     /// <summary>A last checkpoint under the hold, then the mirror goes: both disks are equal at that moment.</summary>
@@ -54,25 +72,11 @@ internal sealed partial class PrimaryRole
         if (_epochInDoubt)
             await ResolveEpochAsync(cancellationToken);
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "stop is refused: the mirror has just been lost");
-        IReplicationPeer peer = RequirePeer();
         BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
         try
         {
             await attachment.FlushAsync();
-            var request = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
-            using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
-            ulong epoch = await peer.StopReplicationAsync(request, limit.Token);
-            using (await _changes.EnterAsync())
-            {
-                _attachment = null;
-                await State.RecordAsync(record => record with { Stage = NodeStage.Stopped, Epoch = epoch });
-                Transition(NodeStage.Stopped);
-                Journal.Publish(EventTypes.Stopped, ("epoch", epoch));
-            }
-
-            await attachment.RemoveChildrenAsync();
-            await attachment.CloseAsync();
-            return epoch;
+            return await EndReplicationAsync(attachment, begun);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -82,6 +86,51 @@ internal sealed partial class PrimaryRole
         {
             _gate.Open();
         }
+    }
+
+    /// <summary>The secondary ends the session before its reply arrives: meanwhile a loss of the session is what was asked for.</summary>
+    private async Task<ulong> EndReplicationAsync(MirrorAttachment attachment, BegunCheckpoint begun)
+    {
+        using (await _changes.EnterAsync())
+            _ending = attachment;
+        try
+        {
+            using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
+            ulong epoch = await RequirePeer().StopReplicationAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), limit.Token);
+            using (await _changes.EnterAsync())
+            {
+                await State.RecordAsync(record => record with { Stage = NodeStage.Stopped, Epoch = epoch });
+                _attachment = null;
+                _ending = null;
+                _lossWhileEnding = null;
+                Transition(NodeStage.Stopped);
+                Journal.Publish(EventTypes.Stopped, ("epoch", epoch));
+            }
+        }
+        catch
+        {
+            await SettleLossWhileEndingAsync(attachment);
+            throw;
+        }
+
+        await attachment.RemoveChildrenAsync();
+        await attachment.CloseAsync();
+        _holds.Remove(HoldReason.Settling);
+        return begun.Epoch;
+    }
+
+    private async Task SettleLossWhileEndingAsync(MirrorAttachment attachment)
+    {
+        MirrorLoss? loss;
+        using (await _changes.EnterAsync())
+        {
+            loss = _lossWhileEnding;
+            _lossWhileEnding = null;
+            _ending = null;
+        }
+
+        if (loss is not null)
+            await SettleLossAsync(attachment, loss, TimeSpan.Zero);
     }
 
     /// <summary>The process ends: what is in flight is answered, the secondary keeps its epoch, and the record says <c>detached</c>.</summary>

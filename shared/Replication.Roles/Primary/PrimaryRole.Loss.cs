@@ -33,6 +33,16 @@ internal sealed partial class PrimaryRole
 
     private async Task SettleLossAsync(MirrorAttachment attachment, MirrorLoss loss, TimeSpan left)
     {
+        using (await _changes.EnterAsync())
+        {
+            if (_ending == attachment)
+            {
+                // What stop asked for; its end settles it.
+                _lossWhileEnding = loss;
+                return;
+            }
+        }
+
         await attachment.RemoveChildrenAsync();
         PeerPosition? position = await AskAfterLossAsync(left);
         using (await _changes.EnterAsync())

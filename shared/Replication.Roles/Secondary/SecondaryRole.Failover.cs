@@ -99,7 +99,7 @@ internal sealed partial class SecondaryRole
         SecondarySession? session = _session;
         State.NameGeneration(next);
         SwitchResult result = await _group.PromoteAsync(
-            record => record with { GenerationNumber = next.Number, GenerationId = next.Id }, Options.Mirror.Deadline, () => session?.State.Revoke());
+            record => record with { GenerationNumber = next.Number, GenerationId = next.Id, Flags = record.Flags & ~EpochFlags.Incomplete }, Options.Mirror.Deadline, () => session?.State.Revoke());
         if (!result.Switched)
         {
             State.DropUnreached();
