@@ -44,4 +44,7 @@ internal static class Limits
 
     /// <summary>A manifest longer than this is not ours: it lists disks and generations, some hundred bytes each.</summary>
     public const int ManifestBytes = 4 << 20;
+
+    /// <summary>Objects of waiting guest writes that a quorum keeps for reuse: as many as all connections of a disk usually have in flight.</summary>
+    public const int QuorumPooledAcknowledgements = 512;
 }

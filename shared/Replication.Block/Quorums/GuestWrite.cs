@@ -28,6 +28,9 @@ internal readonly struct GuestWrite
 
     public static GuestWrite Discard(BlockRange range, WriteFlags flags) => new(BlockOperation.Discard, range, default, flags);
 
+    /// <summary>The same request once its payload is used up.</summary>
+    public GuestWrite WithoutData() => new(Operation, Range, default, _flags);
+
     public ValueTask ApplyTo(BlockNode node) => Operation switch
     {
         BlockOperation.Write => node.WriteAsync(Range.OffsetBytes, _data, _flags),

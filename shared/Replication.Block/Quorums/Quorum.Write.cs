@@ -41,9 +41,19 @@ public sealed partial class Quorum
 
     private ValueTask ChangeAsync(GuestWrite write)
     {
-        if (_gate is not null)
-            return ReplicatedAsync(write);
-        return _admission.AdmitsWrites ? write.ApplyTo(_local) : HeldThenAppliedAsync(write);
+        if (_gate is null)
+            return _admission.AdmitsWrites ? write.ApplyTo(_local) : HeldThenAppliedAsync(write);
+        ValueTask<BegunWrite> begin = BeginAsync(write);
+        if (!begin.IsCompletedSuccessfully)
+            return FinishLaterAsync(write, begin);
+        BegunWrite begun = begin.Result;
+        if (begun.LocalFailure is not null)
+            return FinishAsync(write, begun);
+        // The usual case waits for the mirror alone, and often for nothing.
+        if (!begun.Forward.IsCompletedSuccessfully)
+            return RentAcknowledgement().After(write, begun.Forward);
+        begun.Forward.GetAwaiter().GetResult();
+        return _admission.AcknowledgeAsync(Name, write.Operation, write.Range);
     }
 
     private async ValueTask HeldThenAppliedAsync(GuestWrite write)
@@ -52,13 +62,12 @@ public sealed partial class Quorum
         await write.ApplyTo(_local);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ReplicatedAsync(GuestWrite write)
+    /// <summary>The part under gate and range lock: at its completion the forward is enqueued and the local disk has answered.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BegunWrite> BeginAsync(GuestWrite write)
     {
         GateTicket stay = _gate!.TryEnter(out GateTicket entered) && _admission.AdmitsWrites ? entered : await EnterWhenAdmittedAsync(entered, write);
         RangeLock.Ticket ticket = default;
-        ValueTask forward = default;
-        BlockException? localError;
         try
         {
             MirrorChild? reserved = _mirror;
@@ -68,12 +77,12 @@ public sealed partial class Quorum
             // Under the lock: a child that was added meanwhile must get this write, one that was removed must not. The room for a new one
             // was not reserved; so many bytes over its window as the requests in flight of that moment do no harm.
             MirrorChild? mirror = _mirror;
-            if (mirror is not null)
-                forward = write.ForwardTo(mirror.Node);
+            ValueTask forward = mirror is null ? default : write.ForwardTo(mirror.Node);
             reserved?.Link.Window.Release(write.PayloadBytes);
-            localError = await Outcome(write.ApplyTo(_local));
-            if (localError is not null && mirror is not null)
+            BlockException? localFailure = await Outcome(write.ApplyTo(_local));
+            if (localFailure is not null && mirror is not null)
                 await RepairAsync(mirror, write.Range);
+            return new BegunWrite(localFailure, forward);
         }
         finally
         {
@@ -81,14 +90,17 @@ public sealed partial class Quorum
                 _ranges.Release(ticket);
             _gate.Exit(stay);
         }
+    }
 
-        BlockException? forwardError = await Outcome(forward);
-        if (localError is not null || forwardError is not null)
-            Report(localError, forwardError);
-        if (localError is not null)
-            throw localError;
-        if (!_admission.AdmitsAcknowledgements)
-            await _admission.AcknowledgeAsync(Name, write.Operation, write.Range);
+    private async ValueTask FinishLaterAsync(GuestWrite write, ValueTask<BegunWrite> begin) => await FinishAsync(write, await begin);
+
+    private async ValueTask FinishAsync(GuestWrite write, BegunWrite begun)
+    {
+        BlockException? forwardFailure = await Outcome(begun.Forward);
+        Report(begun.LocalFailure, forwardFailure);
+        if (begun.LocalFailure is not null)
+            throw begun.LocalFailure;
+        await _admission.AcknowledgeAsync(Name, write.Operation, write.Range);
     }
 
     // A write asks for admission inside the gate: who holds writes and then passes the gate exclusively knows that none is under way.
@@ -142,13 +154,30 @@ public sealed partial class Quorum
         return extent.Flags.HasFlag(ExtentFlags.Zero) && extent.LengthBytes == range.LengthBytes;
     }
 
-    private void Report(BlockException? localError, BlockException? forwardError)
+    internal void Report(BlockException? localFailure, BlockException? forwardFailure)
     {
-        if (localError is not null)
-            _observer?.LocalFailed(this, localError);
+        if (localFailure is not null)
+            _observer?.LocalFailed(this, localFailure);
         // A lost session is reported once, by itself.
-        if (forwardError is not null && (forwardError.Kind != BlockErrorKind.Shutdown || localError is not null))
-            _observer?.ForwardFailed(this, forwardError, localError is not null);
+        if (forwardFailure is not null && (forwardFailure.Kind != BlockErrorKind.Shutdown || localFailure is not null))
+            _observer?.ForwardFailed(this, forwardFailure, localFailure is not null);
+    }
+
+    internal ValueTask AcknowledgeAsync(GuestWrite write) => _admission.AcknowledgeAsync(Name, write.Operation, write.Range);
+
+    internal void Recycle(PendingAcknowledgement acknowledgement)
+    {
+        lock (_idleAcknowledgements)
+        {
+            if (_idleAcknowledgements.Count < Limits.QuorumPooledAcknowledgements)
+                _idleAcknowledgements.Push(acknowledgement);
+        }
+    }
+
+    private PendingAcknowledgement RentAcknowledgement()
+    {
+        lock (_idleAcknowledgements)
+            return _idleAcknowledgements.TryPop(out PendingAcknowledgement? idle) ? idle : new PendingAcknowledgement(this);
     }
 
     private static ValueTask<BlockException?> Outcome(ValueTask task) => task.IsCompletedSuccessfully ? Succeeded(task) : OutcomeAsync(task);

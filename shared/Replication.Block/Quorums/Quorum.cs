@@ -20,6 +20,7 @@ public sealed partial class Quorum : BlockNode
     private readonly GroupGate? _gate;
     private readonly IQuorumObserver? _observer;
     private readonly RangeLock _ranges = new();
+    private readonly Stack<PendingAcknowledgement> _idleAcknowledgements = new(); // guarded by itself
     private readonly Lock _childLock = new();
     private volatile MirrorChild? _mirror; // written under _childLock
 
@@ -103,11 +104,11 @@ public sealed partial class Quorum : BlockNode
         await _admission.AdmitFlushAsync(Name);
         MirrorChild? mirror = _mirror;
         ValueTask forward = mirror is null ? default : mirror.Node.FlushAsync();
-        BlockException? localError = await Outcome(_local.FlushAsync());
-        BlockException? forwardError = await Outcome(forward);
-        Report(localError, forwardError);
-        if (localError is not null)
-            throw localError;
+        BlockException? localFailure = await Outcome(_local.FlushAsync());
+        BlockException? forwardFailure = await Outcome(forward);
+        Report(localFailure, forwardFailure);
+        if (localFailure is not null)
+            throw localFailure;
         await _admission.AcknowledgeAsync(Name, BlockOperation.Flush, default);
     }
 

@@ -39,6 +39,14 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
     /// <summary>The list of forwards that somebody waits for.</summary>
     public LinkedListNode<Forward> Waiting => field ??= new LinkedListNode<Forward>(this);
 
+    /// <summary>The list of forwards with pieces that are not taken.</summary>
+    public LinkedListNode<Forward> Queued => field ??= new LinkedListNode<Forward>(this);
+
+    /// <summary>What no piece has taken yet.</summary>
+    public BlockRange Rest => BlockRange.FromBounds(NextOffsetBytes, Range.EndBytes);
+
+    public bool IsZeroing { get; private set; }
+
     public bool AllTaken => NextOffsetBytes == Range.EndBytes;
 
     public bool IsFinished => AllTaken && OpenPieces == 0;
@@ -49,6 +57,7 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
     {
         Range = range;
         Payload = payload;
+        IsZeroing = payload is null;
         Flags = flags;
         IsCopy = isCopy;
         EnqueuedAt = enqueuedAt;
@@ -70,7 +79,7 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
     /// <summary>The next piece's range; the rest shrinks.</summary>
     public BlockRange TakePiece()
     {
-        int largest = Payload is null ? MirrorLimits.ZeroPieceBytes : MirrorLimits.WritePieceBytes;
+        int largest = IsZeroing ? MirrorLimits.ZeroPieceBytes : MirrorLimits.WritePieceBytes;
         var piece = new BlockRange(NextOffsetBytes, Math.Min(largest, Range.EndBytes - NextOffsetBytes));
         NextOffsetBytes = piece.EndBytes;
         OpenPieces++;

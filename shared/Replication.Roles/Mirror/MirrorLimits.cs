@@ -15,6 +15,14 @@ internal static class MirrorLimits
     /// </summary>
     public const int PiecesInFlight = 256;
 
+    /// <summary>
+    /// Zeroing pieces among them: the peer makes undo copies of 64 MiB for so many, in one batch perhaps, and must have answered within the deadline.
+    /// </summary>
+    public const int ZeroPiecesInFlight = 8;
+
+    /// <summary>How far behind a zeroing that has its share in flight the link looks for writes that may pass it.</summary>
+    public const int LookAhead = 16;
+
     /// <summary>What a forward costs the window at least, so that tiny ones and zeroing are bounded in number.</summary>
     public const int LeastCostBytes = 4096;
 

@@ -8,7 +8,8 @@ namespace Replication.Roles.Mirror;
 /// One disk's way to the secondary within a session: a node that forwards writes in order and sees to it that none of them holds the guest up for long.
 /// </summary>
 /// <remarks>
-/// A call copies the payload and enqueues before it returns. Forwards leave in that order, split to pieces, at most <see cref="MirrorLimits.PiecesInFlight"/> at a time;
+/// A call copies the payload and enqueues before it returns. Forwards leave in that order, split to pieces, at most <see cref="MirrorLimits.PiecesInFlight"/> at a time (only a long
+/// zeroing may be passed, by what it does not touch);
 /// a piece that overlaps an earlier unanswered one waits for its answer, so overlapping requests are never in flight together (Replica: NBD gives no
 /// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline while
 /// replies kept coming, it completes and the forward goes on as in `local`. A failed forward ends the session, since from then on the disks may differ. In a session that is over
@@ -24,12 +25,13 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
 
     // Taken before the window's lock and the range lock's.
     private readonly Lock _sync = new();
-    private readonly Queue<Forward> _backlog = new(); // guarded by _sync; the first may have pieces in flight already
+    private readonly LinkedList<Forward> _backlog = new(); // guarded by _sync; oldest first, some with pieces in flight already
     private readonly LinkedList<Forward> _waiting = new(); // guarded by _sync; oldest first
     private readonly List<ForwardedFlush> _flushes = []; // guarded by _sync; oldest first
     private readonly Stack<Forward> _idleForwards = new(); // guarded by _sync
     private readonly Stack<ForwardPiece> _idlePieces = new(); // guarded by _sync
     private int _inFlight; // guarded by _sync
+    private int _zeroingInFlight; // guarded by _sync
     private volatile bool _failed; // written under _sync
 
     internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
@@ -89,7 +91,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
                 }
 
                 _session.ForwardBegins(forward);
-                _backlog.Enqueue(forward);
+                _backlog.AddLast(forward.Queued);
                 payload = null;
             }
             else
@@ -114,18 +116,44 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     {
         lock (_sync)
         {
-            if (_failed || _inFlight == MirrorLimits.PiecesInFlight || !_backlog.TryPeek(out Forward? forward))
+            if (_failed || _inFlight == MirrorLimits.PiecesInFlight || NextForward() is not { } forward)
                 return null;
             BlockRange range = forward.TakePiece();
             if (forward.AllTaken)
-                _backlog.Dequeue();
+                _backlog.Remove(forward.Queued);
             _inFlight++;
+            if (forward.IsZeroing)
+                _zeroingInFlight++;
             _session.PieceBegins();
             ForwardPiece piece = _idlePieces.TryPop(out ForwardPiece? idle) ? idle : new ForwardPiece(this);
             // Queued for its turn here, under the lock that gave it its place in the order.
             piece.Begin(forward, range, _ranges.AcquireAsync(range));
             return piece;
         }
+    }
+
+    // Under _sync. The oldest forward, unless it is a zeroing that has its share in flight: then writes pass it that touch nothing they would have to wait for.
+    private Forward? NextForward()
+    {
+        int looked = 0;
+        for (LinkedListNode<Forward>? node = _backlog.First; node is not null && looked < MirrorLimits.LookAhead; node = node.Next, looked++)
+        {
+            if ((!node.Value.IsZeroing || _zeroingInFlight < MirrorLimits.ZeroPiecesInFlight) && !OverlapsEarlier(node))
+                return node.Value;
+        }
+
+        return null;
+    }
+
+    private static bool OverlapsEarlier(LinkedListNode<Forward> node)
+    {
+        for (LinkedListNode<Forward>? earlier = node.Previous; earlier is not null; earlier = earlier.Previous)
+        {
+            if (earlier.Value.Rest.Overlaps(node.Value.Rest))
+                return true;
+        }
+
+        return false;
     }
 
     /// <summary>A piece is done: answered, or never sent because the session is over.</summary>
@@ -141,6 +169,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
         lock (_sync)
         {
             _inFlight--;
+            if (forward.IsZeroing)
+                _zeroingInFlight--;
             forward.OpenPieces--;
             forward.Failure ??= failure;
             finished = forward.IsFinished;

@@ -1,3 +1,4 @@
+using System.Threading.Tasks.Sources;
 using Replication.Block;
 using Replication.Roles.Mirror;
 using Replication.Testing;
@@ -122,36 +123,102 @@ public sealed class MirrorLinkTests
     }
 
     [Fact]
-    public async Task A_mirrored_write_allocates_nothing()
+    public async Task Writes_pass_a_long_zeroing_unless_they_touch_it()
     {
-        var sink = new SinkNode(1 << 20);
-        await using var session = new MirrorSession(Guid.NewGuid(), new MirrorSessionOptions(), new RecordingObserver(), new FakeTimeProvider());
-        MirrorLink link = session.AddLink("disk0", new TestConnection(sink));
-        var gate = new Replication.Block.Locks.GroupGate(TimeProvider.System);
-        var quorum = new Replication.Block.Quorums.Quorum("q", new SinkNode(1 << 20), new(), gate, new MirrorFixture());
-        await quorum.AddChildAsync(link, link);
-        byte[] data = new byte[4096];
-        // Long enough for the methods to be compiled for good.
-        for (int i = 0; i < 20_000; i++)
-            await quorum.WriteAsync(0, data);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
-        {
-            ValueTask write = quorum.WriteAsync((i & 7) * 4096, data);
-            if (!write.IsCompletedSuccessfully)
-                throw new InvalidOperationException("the sink answers at once");
-            await write;
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        await using var f = await AttachedAsync(lengthBytes: 256 << 20);
+        Task zeroing = f.Quorum.WriteZeroesAsync(new BlockRange(0, 128 << 20)).AsTask();
+        Assert.Equal(MirrorLimits.ZeroPiecesInFlight, f.Held.Pending.Count);
+        Task inside = f.Quorum.WriteAsync(127 << 20, Data(4096, 1)).AsTask();
+        Task behindInside = f.Quorum.WriteAsync((127 << 20) + 4000, Data(4096, 2)).AsTask();
+        Task apart = f.Quorum.WriteAsync(200 << 20, Data(4096, 3)).AsTask();
+        await f.Held.Pending[^1].ReleaseAsync();
+        Assert.True(apart.IsCompletedSuccessfully);
+        Assert.All(f.Held.Pending, request => Assert.Equal(BlockOperation.WriteZeroes, request.Operation));
+        await f.ReleaseAllAsync();
+        await Task.WhenAll(zeroing, inside, behindInside);
+        await f.AssertSameAsync();
     }
 
-    private sealed class SinkNode(long lengthBytes) : BlockNode("sink", lengthBytes, NodeCapabilities.AllEmulated)
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_mirrored_write_allocates_nothing(bool answeredLater)
     {
+        const int Depth = 32;
+        var peer = new SinkNode(1 << 20, answeredLater);
+        await using var session = new MirrorSession(Guid.NewGuid(), new MirrorSessionOptions(), new RecordingObserver(), new FakeTimeProvider());
+        MirrorLink link = session.AddLink("disk0", new TestConnection(peer));
+        var gate = new Replication.Block.Locks.GroupGate(TimeProvider.System);
+        var quorum = new Replication.Block.Quorums.Quorum("q", new SinkNode(1 << 20, false), new(), gate, new MirrorFixture());
+        await quorum.AddChildAsync(link, link);
+        byte[] data = new byte[4096];
+        var writes = new ValueTask[Depth];
+        // Long enough for the methods to be compiled for good.
+        for (int i = 0; i < 1000; i++)
+            await RoundAsync();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+            await RoundAsync();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        async ValueTask RoundAsync()
+        {
+            for (int i = 0; i < Depth; i++)
+                writes[i] = quorum.WriteAsync(i * 4096, data);
+            peer.AnswerAll();
+            for (int i = 0; i < Depth; i++)
+            {
+                if (!writes[i].IsCompletedSuccessfully)
+                    throw new InvalidOperationException("the peer has answered");
+                await writes[i];
+            }
+        }
+    }
+
+    /// <summary>Takes everything and allocates nothing; answers at once or when told.</summary>
+    private sealed class SinkNode(long lengthBytes, bool later) : BlockNode("sink", lengthBytes, NodeCapabilities.AllEmulated)
+    {
+        private readonly Stack<Answer> _idle = new();
+        private readonly Queue<Answer> _waiting = new();
+
+        public void AnswerAll()
+        {
+            while (_waiting.TryDequeue(out Answer? answer))
+                answer.Complete();
+        }
+
         protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => default;
 
-        protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => default;
+        protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
+        {
+            if (!later)
+                return default;
+            Answer answer = _idle.TryPop(out Answer? idle) ? idle : new Answer(_idle);
+            _waiting.Enqueue(answer);
+            return answer.Task;
+        }
 
         protected override ValueTask FlushCore() => default;
+
+        private sealed class Answer(Stack<Answer> pool) : IValueTaskSource
+        {
+            private ManualResetValueTaskSourceCore<bool> _core;
+
+            public ValueTask Task => new(this, _core.Version);
+
+            public void Complete() => _core.SetResult(true);
+
+            public void GetResult(short token)
+            {
+                _core.GetResult(token);
+                _core.Reset();
+                pool.Push(this);
+            }
+
+            public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
+
+            public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+                _core.OnCompleted(continuation, state, token, flags);
+        }
     }
 }
