@@ -22,12 +22,17 @@ internal static class EventLine
             line.TryAdd(name, value);
         foreach ((string name, long value) in e.Numbers.OrderBy(f => f.Key, StringComparer.Ordinal))
             line.TryAdd(name, value);
+        foreach ((string name, bool value) in e.Flags.OrderBy(f => f.Key, StringComparer.Ordinal))
+            line.TryAdd(name, value);
         return JsonText.Of(line);
     }
 
     private static string ToText(NodeClient node, Event e, string time)
     {
-        IEnumerable<string> fields = e.Text.Select(f => $"{f.Key}={f.Value}").Concat(e.Numbers.Select(f => $"{f.Key}={f.Value}")).Order(StringComparer.Ordinal);
+        IEnumerable<string> fields = e.Text.Select(f => $"{f.Key}={f.Value}")
+            .Concat(e.Numbers.Select(f => $"{f.Key}={f.Value}"))
+            .Concat(e.Flags.Select(f => f.Value ? f.Key : $"not {f.Key}"))
+            .Order(StringComparer.Ordinal);
         return OneLine.Of($"{time}  {node.SideText,-9} {e.Seq,6}  {e.Type}  {string.Join(' ', fields)}").TrimEnd();
     }
 }

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Grpc.Net.Client;
 using Replication.Rpc.Tests.Protos;
+using Replication.Testing;
 
 namespace Replication.Rpc.Tests;
 
@@ -13,11 +14,11 @@ public sealed class CancellationTests
         (TaskCompletionSource started, TaskCompletionSource cancelled) = HoldSay(host);
         using var source = new CancellationTokenSource();
         using AsyncUnaryCall<SayResponse> call = host.Client.SayAsync(new SayRequest(), cancellationToken: source.Token);
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         await source.CancelAsync();
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.Cancelled, e.StatusCode);
-        await cancelled.Task;
+        await cancelled.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]
@@ -36,7 +37,7 @@ public sealed class CancellationTests
         (TaskCompletionSource started, _) = HoldSay(host);
         using var source = new CancellationTokenSource();
         using AsyncUnaryCall<SayResponse> call = new Echo.EchoClient(channel).SayAsync(new SayRequest(), cancellationToken: source.Token);
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         await source.CancelAsync();
         await Assert.ThrowsAsync<OperationCanceledException>(async () => await call);
     }
@@ -47,11 +48,11 @@ public sealed class CancellationTests
         await using EchoHost host = await EchoHost.StartAsync();
         (TaskCompletionSource started, TaskCompletionSource cancelled) = HoldSay(host);
         AsyncUnaryCall<SayResponse> call = host.Client.SayAsync(new SayRequest());
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         call.Dispose();
         await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.Cancelled, call.GetStatus().StatusCode);
-        await cancelled.Task;
+        await cancelled.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]
@@ -62,10 +63,10 @@ public sealed class CancellationTests
         GrpcChannel channel = host.Connect(new GrpcChannelOptions());
         var client = new Echo.EchoClient(channel);
         using AsyncUnaryCall<SayResponse> call = client.SayAsync(new SayRequest());
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         channel.Dispose();
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
-        await cancelled.Task;
+        await cancelled.Task.WaitAsync(TestTimeouts.Patience);
         Assert.Throws<ObjectDisposedException>(() => client.SayAsync(new SayRequest()));
     }
 
@@ -75,7 +76,7 @@ public sealed class CancellationTests
         await using EchoHost host = await EchoHost.StartAsync();
         (TaskCompletionSource started, _) = HoldSay(host);
         using AsyncUnaryCall<SayResponse> call = host.Client.SayAsync(new SayRequest());
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         Assert.Throws<InvalidOperationException>(() => call.GetStatus());
         Assert.Throws<InvalidOperationException>(() => call.GetTrailers());
     }
@@ -121,7 +122,7 @@ public sealed class CancellationTests
         {
             started.SetResult();
             await using (context.CancellationToken.Register(cancelled.SetResult))
-                await cancelled.Task;
+                await cancelled.Task.WaitAsync(TestTimeouts.Patience);
             throw new OperationCanceledException(context.CancellationToken);
         };
         return (started, cancelled);

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Replication.Rpc.Tests.Protos;
+using Replication.Testing;
 
 namespace Replication.Rpc.Tests;
 
@@ -17,6 +18,24 @@ public sealed class ConnectionTests
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await new Echo.EchoClient(channel).SayAsync(new SayRequest()));
         Assert.Equal(StatusCode.Unavailable, e.StatusCode);
         Assert.Equal($"http://127.0.0.1:{port}/ cannot be reached: Connection refused", e.Status.Detail);
+    }
+
+    [Fact]
+    public async Task A_host_that_swallows_packets_is_unavailable_once_the_time_to_connect_is_over()
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromMilliseconds(100),
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+                throw new InvalidOperationException();
+            },
+        };
+        using GrpcChannel channel = GrpcChannel.ForAddress("http://192.0.2.1:7101", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await new Echo.EchoClient(channel).SayAsync(new SayRequest()));
+        Assert.Equal(StatusCode.Unavailable, e.StatusCode);
+        Assert.StartsWith("http://192.0.2.1:7101/ cannot be reached: ", e.Status.Detail);
     }
 
     [Fact]
@@ -77,7 +96,7 @@ public sealed class ConnectionTests
         using var stream = host.Client.Count(new CountRequest());
         Assert.True(await stream.ResponseStream.MoveNext());
         using AsyncUnaryCall<SayResponse> call = host.Client.SayAsync(new SayRequest());
-        await started.Task;
+        await started.Task.WaitAsync(TestTimeouts.Patience);
         var elapsed = Stopwatch.StartNew();
         await host.App.StopAsync();
         Assert.Equal(new Status(StatusCode.Unavailable, "the server is stopping"), (await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext())).Status);

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Replication.Rpc.Tests.Protos;
+using Replication.Testing;
 
 namespace Replication.Rpc.Tests;
 
@@ -13,13 +14,13 @@ public sealed class DeadlineTests
         host.Handlers.Say = async (_, context) =>
         {
             await using (context.CancellationToken.Register(cancelled.SetResult))
-                await cancelled.Task;
+                await cancelled.Task.WaitAsync(TestTimeouts.Patience);
             throw new OperationCanceledException(context.CancellationToken);
         };
         using AsyncUnaryCall<SayResponse> call = host.Client.SayAsync(new SayRequest(), deadline: DateTime.UtcNow.AddMilliseconds(200));
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.DeadlineExceeded, e.StatusCode);
-        await cancelled.Task;
+        await cancelled.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class DeadlineTests
         {
             var cancelled = new TaskCompletionSource();
             await using (context.CancellationToken.Register(cancelled.SetResult))
-                await cancelled.Task;
+                await cancelled.Task.WaitAsync(TestTimeouts.Patience);
             return new SayResponse { Text = "done" };
         };
         Assert.Equal("done", await RawCall.SayAsync(host, ("grpc-timeout", "50m")));
@@ -83,7 +84,7 @@ public sealed class DeadlineTests
             await stream.WriteAsync(new CountResponse());
             var cancelled = new TaskCompletionSource();
             await using (context.CancellationToken.Register(cancelled.SetResult))
-                await cancelled.Task;
+                await cancelled.Task.WaitAsync(TestTimeouts.Patience);
         };
         using var call = host.Client.Count(new CountRequest(), deadline: DateTime.UtcNow.AddMilliseconds(300));
         Assert.True(await call.ResponseStream.MoveNext());

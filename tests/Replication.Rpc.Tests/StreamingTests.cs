@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Replication.Rpc.Tests.Protos;
+using Replication.Testing;
 
 namespace Replication.Rpc.Tests;
 
@@ -83,7 +84,7 @@ public sealed class StreamingTests
             }
         };
         using var call = host.Client.Count(new CountRequest { Messages = 2000, DataBytes = 16 * 1024 });
-        await blocked.Task;
+        await blocked.Task.WaitAsync(TestTimeouts.Patience);
         Assert.True(await call.ResponseStream.MoveNext());
         Assert.InRange(Volatile.Read(ref written), 0, 1999);
         int read = 1;
@@ -110,7 +111,7 @@ public sealed class StreamingTests
         var call = host.Client.Count(new CountRequest());
         Assert.True(await call.ResponseStream.MoveNext());
         call.Dispose();
-        Assert.Equal(StatusCode.Cancelled, Assert.IsType<RpcException>(await ended.Task).StatusCode);
+        Assert.Equal(StatusCode.Cancelled, Assert.IsType<RpcException>(await ended.Task.WaitAsync(TestTimeouts.Patience)).StatusCode);
         Assert.Equal("next", (await host.Client.SayAsync(new SayRequest { Text = "next" })).Text);
     }
 
@@ -121,7 +122,7 @@ public sealed class StreamingTests
         TaskCompletionSource<Exception?> ended = WriteForEver(host);
         using var call = host.Client.Count(new CountRequest(), deadline: DateTime.UtcNow.AddMilliseconds(300));
         Assert.Equal(StatusCode.DeadlineExceeded, await StatusOfRest(call.ResponseStream, pauseFirst: ended.Task));
-        Assert.NotNull(await ended.Task);
+        Assert.NotNull(await ended.Task.WaitAsync(TestTimeouts.Patience));
         Assert.Equal("next", (await host.Client.SayAsync(new SayRequest { Text = "next" })).Text);
     }
 
@@ -134,7 +135,7 @@ public sealed class StreamingTests
         {
             await stream.WriteAsync(new CountResponse());
             await using (context.CancellationToken.Register(cancelled.SetResult))
-                await cancelled.Task;
+                await cancelled.Task.WaitAsync(TestTimeouts.Patience);
         };
         using var call = host.Client.Count(new CountRequest());
         Assert.True(await call.ResponseStream.MoveNext());
@@ -142,7 +143,7 @@ public sealed class StreamingTests
         Task<bool> next = call.ResponseStream.MoveNext(source.Token);
         await source.CancelAsync();
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(() => next)).StatusCode);
-        await cancelled.Task;
+        await cancelled.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]
@@ -153,15 +154,16 @@ public sealed class StreamingTests
         host.Handlers.Count = async (_, stream, context) =>
         {
             var data = ByteString.CopyFrom(new byte[64 * 1024]);
-            Task first = stream.WriteAsync(new CountResponse { Data = data });
-            while (first.IsCompleted)
-                first = stream.WriteAsync(new CountResponse { Data = data });
-            await Assert.ThrowsAsync<InvalidOperationException>(() => stream.WriteAsync(new CountResponse()));
+            Task write;
+            do
+                write = stream.WriteAsync(new CountResponse { Data = data });
+            while (!write.IsFaulted); // nobody reads, so that one of them stays under way
+            await Assert.ThrowsAsync<InvalidOperationException>(() => write);
             refused.SetResult();
             throw new RpcException(new Status(StatusCode.Aborted, "as expected"));
         };
         using var call = host.Client.Count(new CountRequest());
-        await refused.Task; // nobody reads before, so that the first write stays under way
+        await refused.Task.WaitAsync(TestTimeouts.Patience);
         Assert.Contains(await StatusOfRest(call.ResponseStream, Task.CompletedTask), new[] { StatusCode.Aborted, StatusCode.Cancelled });
     }
 
@@ -187,7 +189,7 @@ public sealed class StreamingTests
 
     private static async Task<StatusCode> StatusOfRest(IAsyncStreamReader<CountResponse> stream, Task pauseFirst)
     {
-        await pauseFirst;
+        await pauseFirst.WaitAsync(TestTimeouts.Patience);
         try
         {
             while (await stream.MoveNext())

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Replication.Rpc.Tests.Protos;
+using Replication.Testing;
 
 namespace Replication.Rpc.Tests;
 
@@ -84,7 +85,7 @@ public sealed class UnaryTests
         {
             if (Interlocked.Increment(ref inside) == 1000)
                 all.SetResult();
-            await all.Task;
+            await all.Task.WaitAsync(TestTimeouts.Patience);
             return new SayResponse { Text = request.Text };
         };
         Task<SayResponse>[] calls = [.. Enumerable.Range(0, 1000).Select(i => host.Client.SayAsync(new SayRequest { Text = $"{i}" }).ResponseAsync)];

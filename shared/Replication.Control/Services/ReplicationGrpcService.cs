@@ -82,11 +82,11 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     public override Task<AcknowledgeErrorsResponse> AcknowledgeErrors(AcknowledgeErrorsRequest request, ServerCallContext context) => VerbStatus.RunAsync(() =>
         Task.FromResult(new AcknowledgeErrorsResponse { Acknowledged = (uint)errors.Acknowledge(request.Seq) }));
 
-    public override async Task WatchEvents(WatchEventsRequest request, IServerStreamWriter<WatchEventsResponse> responseStream, ServerCallContext context)
+    public override Task WatchEvents(WatchEventsRequest request, IServerStreamWriter<WatchEventsResponse> responseStream, ServerCallContext context) => VerbStatus.RunAsync(async () =>
     {
         // The headers go first: a follower of a quiet node sees that its stream is open.
         await context.WriteResponseHeadersAsync([]);
         await foreach (JournalEvent entry in events.ReadAsync(request.From, request.Follow, context.CancellationToken))
             await responseStream.WriteAsync(new WatchEventsResponse { Event = WireMessages.ToWire(entry) });
-    }
+    });
 }

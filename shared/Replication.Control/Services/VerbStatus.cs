@@ -45,4 +45,10 @@ internal static class VerbStatus
             throw new RpcException(new Status(StatusCode.Aborted, e.Message, e));
         }
     }
+
+    public static Task RunAsync(Func<Task> verb) => RunAsync<object?>(async () =>
+    {
+        await verb();
+        return null;
+    });
 }

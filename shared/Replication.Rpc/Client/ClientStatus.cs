@@ -42,10 +42,11 @@ internal static class ClientStatus
         return metadata;
     }
 
+    /// <summary>What a failure means that the call did not bring about itself.</summary>
     public static Status OfException(Exception exception, Uri address) => exception switch
     {
         RpcException e => e.Status,
-        OperationCanceledException => new Status(StatusCode.Cancelled, "the call was cancelled", exception),
+        OperationCanceledException => new Status(StatusCode.Unavailable, $"{address} cannot be reached: {Cause(exception)}", exception), // the handler's time to connect is over
         HttpProtocolException e => OfReset(e, address),
         HttpRequestException { InnerException: HttpProtocolException e } => OfReset(e, address),
         HttpRequestException e => new Status(StatusCode.Unavailable, $"{address} cannot be reached: {Cause(e)}", e),

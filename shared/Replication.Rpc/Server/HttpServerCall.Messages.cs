@@ -61,10 +61,11 @@ internal sealed partial class HttpServerCall
             else if (flush.Result.IsCompleted)
                 End(new Status(Grpc.Core.StatusCode.Cancelled, "the caller is gone"));
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
+            // The connection may be gone before the caller's token has fired.
             ThrowIfEnded();
-            throw;
+            throw new OperationCanceledException(e.Message, e);
         }
         finally
         {

@@ -2,6 +2,7 @@ using Colo.Protocol.V1;
 using Grpc.Core;
 using Replication.Control.Journal;
 using Replication.Roles;
+using Replication.Testing;
 
 namespace Replication.Control.Tests.Services;
 
@@ -36,7 +37,7 @@ public sealed class JournalServiceTests
         var call = host.Verbs.WatchEvents(new WatchEventsRequest { Follow = true });
         await call.ResponseHeadersAsync;
         call.Dispose();
-        await host.Journal.ReaderGone.Task;
+        await host.Journal.ReaderGone.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]

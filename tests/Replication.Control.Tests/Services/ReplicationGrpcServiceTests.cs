@@ -4,6 +4,7 @@ using Grpc.Core;
 using Replication.Block;
 using Replication.Control.Services;
 using Replication.Roles;
+using Replication.Testing;
 using CheckpointOutcome = Colo.Protocol.V1.CheckpointOutcome;
 using SyncMode = Colo.Protocol.V1.SyncMode;
 
@@ -143,7 +144,7 @@ public sealed class ReplicationGrpcServiceTests
         Assert.Equal(StatusCode.DeadlineExceeded, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
         var cancelled = new TaskCompletionSource();
         await using (host.Node.Token.Register(cancelled.SetResult))
-            await cancelled.Task;
+            await cancelled.Task.WaitAsync(TestTimeouts.Patience);
     }
 
     public static TheoryData<string, Func<ReplicationService.ReplicationServiceClient, Task>> BadRequests => new()
