@@ -190,14 +190,15 @@ public sealed class MirrorSession : IAsyncDisposable
         _seenReplies = replies;
         _silentTicks = quiet ? _silentTicks + step : 0;
         long now = Clock.Now;
-        TimeSpan deadline = Options.Deadline;
+        // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
+        TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
         if (_silentTicks >= deadline.Ticks)
         {
-            Lose(new MirrorLoss(MirrorLossCause.Silent, $"the secondary has not answered for {deadline.TotalMilliseconds} ms"));
+            Lose(new MirrorLoss(MirrorLossCause.Silent, $"the secondary has not answered within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
         }
         else if (Window.OldestWait is { } since && now - since >= deadline.Ticks)
         {
-            Lose(new MirrorLoss(MirrorLossCause.WindowFull, $"the secondary is too slow: a guest write has waited {deadline.TotalMilliseconds} ms for room in the window"));
+            Lose(new MirrorLoss(MirrorLossCause.WindowFull, $"the secondary is too slow: a guest write found no room in the window within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
         }
         else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
         {

@@ -12,6 +12,9 @@ internal sealed class SessionClock(TimeProvider time, TimeSpan tick)
     private long _lastTimestamp = time.GetTimestamp(); // only the ticking thread's
     private long _now; // written by the ticking thread
 
+    /// <summary>Time between two ticks.</summary>
+    public TimeSpan Tick => tick;
+
     /// <summary>Ticks of 100 ns since the session began.</summary>
     public long Now => Volatile.Read(ref _now);
 

@@ -102,9 +102,9 @@ public sealed class MirrorDeadlineTests
         await using var f = await AttachedAsync();
         await f.Quorum.WriteAsync(0, Data(512, 1)).AsTask().WithReleaseOf(f);
         Task flush = f.Quorum.FlushAsync().AsTask();
-        f.Advance(Deadline - 25);
+        f.Advance(Deadline - 50);
         Assert.False(flush.IsCompleted);
-        f.Advance(25);
+        f.Advance(50);
         Assert.True(flush.IsCompletedSuccessfully);
         f.Advance(29_000);
         Assert.Empty(f.Observer.Losses);
