@@ -7,7 +7,7 @@ namespace Replication.Control.Hosting;
 /// <summary>The roles' log on the host's logger; event ids from 3000.</summary>
 internal sealed partial class RoleLogger(ILogger logger) : RoleLog
 {
-    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) => LogStage(logger, role, before, after);
+    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) => LogStage(logger, ReadyLine.NameOf(role), NameOf(before), NameOf(after));
 
     public override void SessionOpened(Guid token) => LogSession(logger);
 
@@ -15,8 +15,11 @@ internal sealed partial class RoleLogger(ILogger logger) : RoleLog
 
     public override void BackgroundFailed(string what, Exception exception) => LogBackground(logger, what, exception);
 
-    [LoggerMessage(3000, LogLevel.Information, "{Role}: {Before} -> {After}")]
-    private static partial void LogStage(ILogger logger, NodeRole role, NodeStage before, NodeStage after);
+    /// <summary>The contract's name.</summary>
+    private static string NameOf(NodeStage stage) => stage == NodeStage.FailoverFailed ? "failover-failed" : stage.ToString().ToLowerInvariant();
+
+    [LoggerMessage(3000, LogLevel.Information, "{Role}: stage {Before} -> {After}")]
+    private static partial void LogStage(ILogger logger, string role, string before, string after);
 
     // The token is what fences plain NBD: it does not belong into a log.
     [LoggerMessage(3001, LogLevel.Information, "a mirror session is open")]
