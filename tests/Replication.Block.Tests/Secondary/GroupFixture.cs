@@ -134,7 +134,7 @@ internal sealed class GroupFixture : IAsyncDisposable
         {
             Directory.CreateDirectory(copy._directory[directory]);
             foreach (string file in Directory.EnumerateFiles(_directory[directory]))
-                File.Copy(file, Path.Combine(copy._directory[directory], Path.GetFileName(file)));
+                await CopyAsync(file, Path.Combine(copy._directory[directory], Path.GetFileName(file)));
         }
 
         await copy.OpenAsync();
@@ -146,6 +146,25 @@ internal sealed class GroupFixture : IAsyncDisposable
         await CloseAsync();
         _workers.Dispose();
         _directory.Dispose();
+    }
+
+    // The files are locked by the group that is to be killed; holes stay holes.
+    private async Task CopyAsync(string source, string target)
+    {
+        await using RawFile from = RawFile.OpenReadOnly("source", source, _workers);
+        await using RawFile to = RawFile.CreatePrivate("target", target, from.LengthBytes, _workers);
+        for (long offset = 0; offset < from.LengthBytes;)
+        {
+            Extent extent = await from.StatusAsync(BlockRange.FromBounds(offset, from.LengthBytes));
+            if (!extent.Flags.HasFlag(ExtentFlags.Hole))
+            {
+                byte[] content = new byte[extent.LengthBytes];
+                await from.ReadAsync(offset, content);
+                await to.WriteAsync(offset, content);
+            }
+
+            offset += extent.LengthBytes;
+        }
     }
 
     private async Task CloseAsync()

@@ -1,0 +1,154 @@
+using Replication.Block.Secondary;
+using Replication.Block.State;
+using Replication.Testing;
+
+namespace Replication.Block.Tests.Secondary;
+
+public sealed class CommitTests
+{
+    private const int Block = GroupFixture.BlockBytes;
+
+    [Fact]
+    public async Task A_failed_commit_serves_by_layer_and_ends_when_it_is_tried_again()
+    {
+        HookNode commit = null!;
+        await using GroupFixture fixture = await WrittenAsync(f => f.Wrap["disk0.commit"] = node => commit = new HookNode(node));
+        byte[] view = await fixture.Guest.ReadAllAsync();
+        await fixture.PromoteAsync();
+        int steps = 0;
+        commit.Before = (operation, range) => ++steps == 3
+            ? throw new BlockException(BlockErrorKind.NoSpace, "disk0.commit", operation, range, "told to fail", Errno.ENOSPC)
+            : Task.CompletedTask;
+        CommitResult failed = await fixture.Group.CommitAsync();
+        Assert.Equal((CommitOutcome.Failed, "disk0", Errno.ENOSPC), (failed.Outcome, failed.Disk, failed.Error!.Errno));
+        Assert.Equal(NodeStage.FailoverFailed, fixture.Group.Stage);
+        BlockAssert.Equal(view, await fixture.Guest.ReadAllAsync());
+
+        // A block that hidden holds takes writes in active, one that nothing holds in the secondary disk.
+        long held = 75 * Block;
+        long free = 60 * Block;
+        long activeBytes = fixture.Group.Disks[0].ActiveBytes;
+        await fixture.Guest.FillAsync(new BlockRange(held + 10, 100), 0x44);
+        await fixture.Guest.FillAsync(new BlockRange(free + 10, 100), 0x55);
+        Assert.Equal(activeBytes + Block, fixture.Group.Disks[0].ActiveBytes);
+        await BlockAssert.FilledAsync(fixture.Disk, new BlockRange(held, Block), 0x22);
+        await BlockAssert.FilledAsync(fixture.Disk, new BlockRange(free + 10, 100), 0x55);
+        view.AsSpan((int)held + 10, 100).Fill(0x44);
+        view.AsSpan((int)free + 10, 100).Fill(0x55);
+
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+        Assert.Equal(NodeStage.Done, fixture.Group.Stage);
+        BlockAssert.Equal(view, fixture.Disk.Snapshot());
+        BlockAssert.Equal(view, await fixture.Guest.ReadAllAsync());
+        Assert.Empty(Directory.EnumerateFiles(fixture.OverlayPath));
+    }
+
+    [Fact]
+    public async Task A_commit_killed_between_any_two_steps_is_resumed_and_ends_in_the_view()
+    {
+        int round = 0;
+        for (bool more = true; more; round++)
+        {
+            HookNode commit = null!;
+            int operations = 0;
+            GroupFixture? killed = null;
+            // The marks of every set are watched; only those of the live one change during the commit.
+            var watched = new List<HookNode>();
+            Func<BlockNode, BlockNode> watch = node =>
+            {
+                watched.Add(new HookNode(node));
+                return watched[^1];
+            };
+            await using GroupFixture fixture = await WrittenAsync(f =>
+            {
+                f.Wrap["disk0.commit"] = node => commit = new HookNode(node);
+                f.Wrap["disk0.hidden.marks"] = watch;
+                f.Wrap["disk0.active.marks"] = watch;
+            });
+            byte[] view = await fixture.Guest.ReadAllAsync();
+            await fixture.PromoteAsync();
+            int killAt = round;
+            foreach (HookNode hook in (HookNode[])[commit, .. watched])
+            {
+                hook.Before = async (_, _) =>
+                {
+                    if (operations++ == killAt)
+                        killed = await fixture.KilledAsync();
+                };
+            }
+
+            Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+            more = killed is not null;
+            if (killed is null)
+                continue;
+            await using (killed)
+            {
+                Assert.Equal(NodeStage.Failover, killed.Group.Stage);
+                BlockAssert.Equal(view, await killed.Guest.ReadAllAsync());
+                Assert.Equal(CommitOutcome.Done, (await killed.Group.CommitAsync()).Outcome);
+                BlockAssert.Equal(view, killed.Disk.Snapshot());
+                Assert.Equal(fixture.Group.Disks[0].DirtyBytes, killed.Group.Disks[0].DirtyBytes);
+            }
+        }
+
+        Assert.InRange(round, 5, 500);
+    }
+
+    [Fact]
+    public async Task Closing_the_group_interrupts_the_commit_and_the_next_open_resumes_it()
+    {
+        await using GroupFixture fixture = await WrittenAsync();
+        byte[] view = await fixture.Guest.ReadAllAsync();
+        await fixture.PromoteAsync();
+        fixture.Worker.Automatic = false;
+        Task<CommitResult> commit = fixture.Group.CommitAsync().AsTask();
+        fixture.Worker.RunOne();
+        Task reopened = fixture.ReopenAsync();
+        fixture.Worker.Automatic = true;
+        fixture.Worker.RunUntilIdle();
+        Assert.Equal(CommitOutcome.Interrupted, (await commit.WaitAsync(TestTimeouts.Patience)).Outcome);
+        await reopened.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(NodeStage.Failover, fixture.Group.Stage);
+        await fixture.Guest.FillAsync(new BlockRange(0, 100), 0x66);
+        view.AsSpan(0, 100).Fill(0x66);
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+        BlockAssert.Equal(view, fixture.Disk.Snapshot());
+    }
+
+    [Fact]
+    public async Task A_write_without_room_in_the_overlay_commits_its_block_and_goes_to_the_disk()
+    {
+        await using GroupFixture fixture = await WrittenAsync(f => f.Wrap["disk0.active"] = node => new HookNode(node));
+        byte[] view = await fixture.Guest.ReadAllAsync();
+        await fixture.PromoteAsync();
+        ((HookNode)fixture.Group.Disks[0].CopyBeforeWrite.Layers!.Active.Data).Fail(BlockOperation.Write, BlockErrorKind.NoSpace);
+        await fixture.Guest.FillAsync(new BlockRange((40 * Block) + 10, 100), 0x44);
+        view.AsSpan((40 * Block) + 10, 100).Fill(0x44);
+        BlockAssert.Equal(view.AsSpan(40 * Block, Block), fixture.Disk.Snapshot().AsSpan(40 * Block, Block));
+        Assert.Empty(fixture.Failures);
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+        BlockAssert.Equal(view, fixture.Disk.Snapshot());
+    }
+
+    [Fact]
+    public async Task A_lost_dirty_bitmap_marks_everything()
+    {
+        await using GroupFixture fixture = await WrittenAsync();
+        await fixture.FailoverAsync();
+        File.Delete(Path.Combine(fixture.StatePath, "disk0.dirty"));
+        await fixture.ReopenAsync();
+        Assert.True(fixture.Group.Disks[0].DirtyBytes >= fixture.Disk.LengthBytes);
+    }
+
+    // Blocks 0-31 in active, 8-15 in both, 40-47 and 70-79 in hidden, 90-91 in active, the rest in neither.
+    private static async Task<GroupFixture> WrittenAsync(Action<GroupFixture>? prepare = null)
+    {
+        GroupFixture fixture = await GroupFixture.StartedAsync(lengthBytes: (100 * Block) + 512, prepare: prepare);
+        await fixture.Mirror().FillAsync(new BlockRange(8 * Block, 8 * Block), 0x22);
+        await fixture.Mirror().FillAsync(new BlockRange(40 * Block, 8 * Block), 0x22);
+        await fixture.Mirror().FillAsync(new BlockRange(70 * Block, 10 * Block), 0x22);
+        await fixture.Guest.FillAsync(new BlockRange(0, 32 * Block), 0x33);
+        await fixture.Guest.FillAsync(new BlockRange((90 * Block) + 100, Block), 0x33);
+        return fixture;
+    }
+}
