@@ -69,9 +69,9 @@ public sealed class MirrorOverNbdTests : IQuorumObserver, IAsyncLifetime
         await using IMirrorConnection connection = await AttachAsync(session);
         Task write = _quorum.WriteAsync(0, new byte[4096]).AsTask();
         await hung.WaitForPendingAsync();
-        time.Advance(TimeSpan.FromMilliseconds(499));
+        time.Advance(TimeSpan.FromMilliseconds(450));
         Assert.False(write.IsCompleted);
-        time.Advance(TimeSpan.FromMilliseconds(1));
+        time.Advance(TimeSpan.FromMilliseconds(50));
         await write.WaitAsync(TestTimeouts.Patience);
         Assert.Equal(MirrorLossCause.Silent, Assert.Single(_observer.Losses).Cause);
         await hung.ReleaseAllAsync();
