@@ -14,9 +14,9 @@ public static class ControlChannel
     // A host that swallows packets is given up on before a verb's five seconds are over.
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(4);
 
-    // A long call, such as start, has no deadline: a peer that does not even answer pings is lost within half a minute.
-    private static readonly TimeSpan s_pingDelay = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_pingTimeout = TimeSpan.FromSeconds(20);
+    // A call that works for long has a long deadline or none: a peer that is frozen or cut off is told from a busy one by the pings that it does not answer.
+    private static readonly TimeSpan s_pingDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_pingTimeout = TimeSpan.FromSeconds(8);
 
     /// <summary>Opens a channel; nothing is connected yet.</summary>
     /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>.</param>

@@ -24,20 +24,21 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
     private readonly ReplicationService.ReplicationServiceClient _verbs;
     private readonly TimeSpan _answerWithin;
     private readonly TimeSpan _diskWorkWithin;
+    private readonly TimeSpan _flushWithin;
 
     /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>; nothing is connected before the first call.</param>
     /// <exception cref="FormatException">It is neither.</exception>
-    public GrpcPeer(string address) : this(address, PeerDeadlines.Answer, PeerDeadlines.DiskWork)
+    public GrpcPeer(string address) : this(address, PeerDeadlines.Answer, PeerDeadlines.DiskWork, PeerDeadlines.Flush)
     {
     }
 
-    internal GrpcPeer(string address, TimeSpan answerWithin, TimeSpan diskWorkWithin)
+    internal GrpcPeer(string address, TimeSpan answerWithin, TimeSpan diskWorkWithin, TimeSpan flushWithin)
     {
         _address = address;
         _channel = ControlChannel.Open(address);
         _peer = new PeerService.PeerServiceClient(_channel);
         _verbs = new ReplicationService.ReplicationServiceClient(_channel);
-        (_answerWithin, _diskWorkWithin) = (answerWithin, diskWorkWithin);
+        (_answerWithin, _diskWorkWithin, _flushWithin) = (answerWithin, diskWorkWithin, flushWithin);
     }
 
     public async Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken)
@@ -54,7 +55,7 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
         await CallAsync(options => _peer.DetachMirrorAsync(new DetachMirrorRequest { Session = ToWire(session) }, options), _diskWorkWithin, cancellationToken);
 
     public async Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) =>
-        await CallAsync(options => _peer.CompleteSyncAsync(new CompleteSyncRequest { Session = ToWire(session) }, options), _diskWorkWithin, cancellationToken);
+        await CallAsync(options => _peer.CompleteSyncAsync(new CompleteSyncRequest { Session = ToWire(session) }, options), _flushWithin, cancellationToken);
 
     public async Task<ReadOnlyMemory<byte>> GetDigestsAsync(
         Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken)
@@ -71,7 +72,7 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
     }
 
     public async Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) =>
-        (await CallAsync(options => _peer.StopReplicationAsync(WireMessages.ToStop(request), options), _diskWorkWithin, cancellationToken)).Epoch;
+        (await CallAsync(options => _peer.StopReplicationAsync(WireMessages.ToStop(request), options), _answerWithin, cancellationToken)).Epoch;
 
     public async Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken)
     {

@@ -13,6 +13,8 @@ public sealed class GrpcPeerTests
     private static readonly AttachRequest s_attach = new(
         "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full);
 
+    private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(200);
+
     private static readonly CommitRequest s_commit = new(FakeNode.Second, 5, FakeNode.SomeSession, 6);
 
     [Theory]
@@ -132,7 +134,7 @@ public sealed class GrpcPeerTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         string address = $"http://{listener.LocalEndpoint}";
-        using var peer = new GrpcPeer(address, TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200));
+        using var peer = new GrpcPeer(address, s_soon, s_soon, s_soon);
         VerbException e = await Assert.ThrowsAsync<VerbException>(() => peer.GetPositionAsync("vm1", default));
         Assert.Equal(VerbFailure.Unreachable, e.Failure);
         Assert.Equal($"the peer at {address} cannot be reached: it did not answer in time", e.Message);
@@ -143,7 +145,7 @@ public sealed class GrpcPeerTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
         host.Node.Held = new TaskCompletionSource().Task;
-        using var peer = new GrpcPeer(host.Address, TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200));
+        using var peer = new GrpcPeer(host.Address, s_soon, s_soon, s_soon);
         Assert.Equal(VerbFailure.Unreachable, (await Assert.ThrowsAsync<VerbException>(() => peer.CompleteSyncAsync(FakeNode.SomeSession, default))).Failure);
     }
 
