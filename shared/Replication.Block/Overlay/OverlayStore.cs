@@ -84,13 +84,16 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
         return highest;
     }
 
-    /// <summary>Gives a set back that nobody reads any more: a little at a time, one step per turn of the worker.</summary>
-    public async ValueTask RetireAsync(OverlaySet set, IBackgroundWorker worker)
+    /// <summary>
+    /// Gives a set back that nobody reads any more: a little at a time, one step per turn of the worker, so that no guest of the host is stopped by the freeing of much at
+    /// once; all at once where the node is <paramref name="ending"/>.
+    /// </summary>
+    public async ValueTask RetireAsync(OverlaySet set, IBackgroundWorker worker, Func<bool> ending)
     {
         foreach (OverlayLayers layers in set.Disks)
         {
-            await TryPunchAsync(layers.Active.Data, worker);
-            await TryPunchAsync(layers.Hidden.Data, worker);
+            await TryPunchAsync(layers.Active.Data, worker, ending);
+            await TryPunchAsync(layers.Hidden.Data, worker, ending);
         }
 
         await DeleteAsync(set);
@@ -103,11 +106,11 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
         TryDelete(set.Id);
     }
 
-    private static async ValueTask TryPunchAsync(BlockNode data, IBackgroundWorker worker)
+    private static async ValueTask TryPunchAsync(BlockNode data, IBackgroundWorker worker, Func<bool> ending)
     {
         try
         {
-            await PunchAsync(data, worker);
+            await PunchAsync(data, worker, ending);
         }
         catch (BlockException)
         {
@@ -115,9 +118,9 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
         }
     }
 
-    private static async ValueTask PunchAsync(BlockNode data, IBackgroundWorker worker)
+    private static async ValueTask PunchAsync(BlockNode data, IBackgroundWorker worker, Func<bool> ending)
     {
-        for (long offset = 0; offset < data.LengthBytes;)
+        for (long offset = 0; offset < data.LengthBytes && !ending();)
         {
             Extent extent = await data.StatusAsync(BlockRange.FromBounds(offset, data.LengthBytes));
             if (extent.Flags.HasFlag(ExtentFlags.Hole))

@@ -19,7 +19,7 @@ internal sealed class ReplicationNode : BlockNode
     private readonly GuestWriter _writer;
 
     public ReplicationNode(SecondaryDisk disk, GroupState group)
-        : base(disk.Name, disk.LengthBytes, NodeCapabilities.AllNative)
+        : base(disk.Name, disk.LengthBytes, NodeCapabilities.AllNative with { Fua = Capability.Emulated })
     {
         _disk = disk;
         _group = group;
@@ -52,8 +52,8 @@ internal sealed class ReplicationNode : BlockNode
         }
     }
 
-    // Overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, as a
-    // checkpoint must not wait for a device; the disk stays while the layers come and go.
+    // Overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, and FUA
+    // is a write and then this, as a checkpoint must not wait for a device; the disk stays while the layers come and go.
     protected override ValueTask FlushCore() => ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage) switch
     {
         IoRoute.Active => default,

@@ -5,7 +5,7 @@ namespace Replication.Block.Secondary;
 
 /// <summary>One disk as one mirror session sees it: the gate, the fence, then copy-before-write.</summary>
 internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState session, GroupState group)
-    : BlockNode($"{disk.Name}.mirror", disk.LengthBytes, NodeCapabilities.AllNative)
+    : BlockNode($"{disk.Name}.mirror", disk.LengthBytes, NodeCapabilities.AllNative with { Fua = Capability.Emulated })
 {
     protected override async ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
     {
@@ -28,7 +28,7 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
 
     protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => WriteAsync(new WriteRequest(range, flags));
 
-    // Not under the gate: a checkpoint does not wait for a device.
+    // Not under the gate, and FUA is a write and then this: a checkpoint does not wait for a device.
     protected override ValueTask FlushCore() => session.Revoked ? throw Over(BlockOperation.Flush, default) : disk.CopyBeforeWrite.FlushAsync();
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => disk.CopyBeforeWrite.StatusAsync(range);

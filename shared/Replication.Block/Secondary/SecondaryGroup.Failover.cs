@@ -7,8 +7,8 @@ namespace Replication.Block.Secondary;
 // Promotion and the active commit.
 public sealed partial class SecondaryGroup
 {
-    // The commit that runs; Interlocked.
-    private Signal<bool>? _commit;
+    // One commit at a time: held while it runs, and by the group's end.
+    private readonly RangeLock _commits = new();
     private long _commitDoneBytes;
     private long _commitTotalBytes;
 
@@ -54,21 +54,23 @@ public sealed partial class SecondaryGroup
 
     /// <summary>
     /// The active commit: brings what the overlays hold into the secondary disks while the guest reads and writes, then detaches the layers (stage <c>done</c>). To be called after a
-    /// promotion, after an open in stage <c>failover</c>, and again after a failure. One at a time.
+    /// promotion, after an open in stage <c>failover</c>, and again after a failure; a second call waits for the first one's end.
     /// </summary>
     public async ValueTask<CommitResult> CommitAsync()
     {
-        var running = new Signal<bool>();
-        Invariant.Check(Interlocked.CompareExchange(ref _commit, running, null) is null, "one commit runs at a time");
-        Volatile.Write(ref _commitDoneBytes, 0);
+        RangeLock.Ticket running = await _commits.AcquireAsync(s_turn);
         try
         {
+            if (_ending)
+                return new CommitResult(CommitOutcome.Interrupted, 0);
+            if (Stage == NodeStage.Done)
+                return new CommitResult(CommitOutcome.Done, 0);
+            Volatile.Write(ref _commitDoneBytes, 0);
             return await CommitAllAsync();
         }
         finally
         {
-            _commit = null;
-            running.Complete(true);
+            _commits.Release(running);
         }
     }
 
@@ -199,12 +201,6 @@ public sealed partial class SecondaryGroup
         }
 
         return new CommitResult(CommitOutcome.Failed, CommitProgress.DoneBytes, disk, error);
-    }
-
-    private async ValueTask CommitEndedAsync()
-    {
-        if (Volatile.Read(ref _commit) is { } running)
-            await running.Task;
     }
 
     private async ValueTask<PersistentBitmap> CreateDirtyAsync(SecondaryDisk disk)

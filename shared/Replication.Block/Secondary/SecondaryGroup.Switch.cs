@@ -94,7 +94,7 @@ public sealed partial class SecondaryGroup
         {
             OverlaySet made = await _store.CreateAsync(NextSetId());
             if (Interlocked.CompareExchange(ref _prepared, made, null) is not null)
-                await _store.RetireAsync(made, _options.Worker);
+                await _store.DeleteAsync(made);
             else if (_ending)
                 await DiscardPreparedAsync();
         }
@@ -104,7 +104,7 @@ public sealed partial class SecondaryGroup
         }
     });
 
-    private void Retire(OverlaySet set) => _options.Worker.Post(() => _store.RetireAsync(set, _options.Worker));
+    private void Retire(OverlaySet set) => _options.Worker.Post(() => _store.RetireAsync(set, _options.Worker, () => _ending));
 
     private async ValueTask DiscardPreparedAsync()
     {

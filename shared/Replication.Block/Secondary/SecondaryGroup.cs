@@ -88,7 +88,8 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _ending = true;
-        await CommitEndedAsync();
+        // A commit that runs ends with its step; a later one finds the group ending.
+        _commits.Release(await _commits.AcquireAsync(s_turn));
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
         try
         {

@@ -131,6 +131,20 @@ public sealed class CommitTests
     }
 
     [Fact]
+    public async Task A_second_commit_waits_for_the_first_ones_end()
+    {
+        await using GroupFixture fixture = await WrittenAsync();
+        await fixture.PromoteAsync();
+        fixture.Worker.Automatic = false;
+        Task<CommitResult> first = fixture.Group.CommitAsync().AsTask();
+        Task<CommitResult> second = fixture.Group.CommitAsync().AsTask();
+        fixture.Worker.RunUntilIdle();
+        Assert.Equal(CommitOutcome.Done, (await first.WaitAsync(TestTimeouts.Patience)).Outcome);
+        Assert.Equal(CommitOutcome.Done, (await second.WaitAsync(TestTimeouts.Patience)).Outcome);
+        Assert.Equal((32 + 8 + 10 + 2) * Block, (await first).CommittedBytes);
+    }
+
+    [Fact]
     public async Task A_lost_dirty_bitmap_marks_everything()
     {
         await using GroupFixture fixture = await WrittenAsync();
