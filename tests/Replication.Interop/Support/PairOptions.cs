@@ -1,0 +1,24 @@
+namespace Replication.Interop.Support;
+
+/// <summary>What a test's pair is like.</summary>
+internal sealed record PairOptions
+{
+    /// <summary>Lengths of the disks; both sides have the same ones.</summary>
+    public IReadOnlyList<long> DiskLengthsBytes { get; init; } = [16 << 20];
+
+    public string Acknowledge { get; init; } = "applied";
+
+    /// <summary>Long by default: a busy machine is not what most tests are about.</summary>
+    public string Deadline { get; init; } = "10s";
+
+    public string WaitAtStart { get; init; } = "30s";
+
+    /// <summary>Unix sockets instead of TCP.</summary>
+    public bool Unix { get; init; }
+
+    /// <summary>Rules of the secondary's fault nodes.</summary>
+    public IReadOnlyList<string> SecondaryFaults { get; init; } = [];
+
+    /// <summary>Fills a disk before either node starts; by default both sides have the same first content, which is not zero.</summary>
+    public Action<int, string, string>? Fill { get; init; }
+}
