@@ -44,6 +44,25 @@ public sealed partial class SecondaryGroup
         }
     }
 
+    /// <summary>Makes the next epoch's overlays now, so that a switch need not.</summary>
+    /// <exception cref="IOException">They cannot be made.</exception>
+    public async ValueTask PrepareAsync()
+    {
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            if (Volatile.Read(ref _prepared) is not null)
+                return;
+            OverlaySet made = await _store.CreateAsync(NextSetId());
+            if (Interlocked.CompareExchange(ref _prepared, made, null) is not null)
+                await _store.DeleteAsync(made);
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
     private async ValueTask<SwitchResult> SwitchAsync(SwitchRequest request, OverlaySet? next)
     {
         if (!await Gate.CloseAsync(request.Deadline))

@@ -7,6 +7,10 @@ namespace Replication.Roles;
 /// <summary>What a role is given: its configuration, its records, and its ways to the outside, so that two roles can be put face to face in one process.</summary>
 internal sealed class RoleContext
 {
+    private readonly Lock _background = new();
+    private int _running; // guarded by _background
+    private TaskCompletionSource? _settled; // guarded by _background
+
     public required NodeOptions Options { get; init; }
     public required NodeState State { get; init; }
     public required INodeJournal Journal { get; init; }
@@ -26,7 +30,26 @@ internal sealed class RoleContext
     public static NbdExport GuestExport(string name, BlockNode node) => new(name, node);
 
     /// <summary>Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.</summary>
-    public void Run(string what, Func<Task> work) => _ = RunAsync(what, work);
+    public void Run(string what, Func<Task> work)
+    {
+        lock (_background)
+            _running++;
+        _ = RunAsync(what, work);
+    }
+
+    /// <summary>Completes when no such work is under way: a node that closes its records must not have any left.</summary>
+    public async Task SettledAsync()
+    {
+        TaskCompletionSource? settled = null;
+        lock (_background)
+        {
+            if (_running > 0)
+                settled = _settled ??= new TaskCompletionSource();
+        }
+
+        if (settled is not null)
+            await settled.Task;
+    }
 
     private async Task RunAsync(string what, Func<Task> work)
     {
@@ -39,5 +62,17 @@ internal sealed class RoleContext
             Log.BackgroundFailed(what, e);
             Environment.FailFast($"{what}: {e.Message}", e);
         }
+
+        TaskCompletionSource? settled = null;
+        lock (_background)
+        {
+            if (--_running == 0)
+            {
+                settled = _settled;
+                _settled = null;
+            }
+        }
+
+        settled?.SetResult();
     }
 }

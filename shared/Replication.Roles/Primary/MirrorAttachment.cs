@@ -76,6 +76,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
             throw new VerbException(VerbFailure.Failed, $"the mirror was not drained within {deadline.TotalMilliseconds:0} ms: {Session.UnansweredForwards} forwards are unanswered");
     }
 
+    /// <summary>The same as far as it goes, while the guest writes on.</summary>
+    public Task TryDrainAsync(TimeSpan deadline) => Session.Options.Acknowledge == Acknowledge.Local ? Session.DrainAsync(deadline) : Task.CompletedTask;
+
     /// <summary>Every disk of the secondary is flushed.</summary>
     public async Task FlushAsync()
     {

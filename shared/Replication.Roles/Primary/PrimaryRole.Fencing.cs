@@ -124,7 +124,13 @@ internal sealed partial class PrimaryRole
         Journal.Publish(EventTypes.Fenced, ("generation", newer.Number), ("generationId", newer.Id.ToString("N")));
     }
 
-    private PeerPosition Position() => new(NodeRole.Primary, _stage, State.History, State.Record.Epoch);
+    // Who waits after a restart says what it was before: a detached primary has acknowledged what its peer lacks.
+    private PeerPosition Position()
+    {
+        NodeStage stage = _stage;
+        EpochRecord record = State.Record;
+        return new PeerPosition(NodeRole.Primary, stage == NodeStage.Waiting && record.Stage == NodeStage.Detached ? NodeStage.Detached : stage, State.History, record.Epoch);
+    }
 
     private void CheckGroup(string group)
     {

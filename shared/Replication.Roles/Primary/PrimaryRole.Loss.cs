@@ -81,6 +81,7 @@ internal sealed partial class PrimaryRole
         try
         {
             using var expiry = new CancellationTokenSource(limit, Time);
+            using CancellationTokenRegistration stopping = _stopping.Token.Register(expiry.Cancel);
             return await _peer.GetPositionAsync(Options.Group, expiry.Token);
         }
         catch (Exception e) when (e is VerbException or OperationCanceledException)

@@ -103,40 +103,76 @@ internal sealed partial class PrimaryRole
 
     /// <summary>
     /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that asks
-    /// before it serves.
+    /// before it serves. The guest is held for one deadline at most; a commit without an answer by then is asked after, and tried again if it did not happen.
     /// </summary>
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
-        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
         EpochRecord before = State.Record;
-        try
+        await State.RecordAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
+        for (int attempt = 1; ; attempt++)
         {
-            await State.RecordAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
-            var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
             try
             {
-                await peer.CommitCheckpointAsync(commit, cancellationToken);
+                if (await TryFirstCommitAsync(attachment, peer, cancellationToken) is { } epoch)
+                    return epoch;
             }
             catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
             {
+                // It did not happen, and this primary has no peer that may be promoted.
                 await State.RecordAsync(record => record with { Stage = before.Stage, Flags = before.Flags });
                 throw;
             }
 
-            using (await _changes.EnterAsync())
-            {
-                attachment.ThrowIfLost();
-                await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = begun.Epoch });
-                Transition(NodeStage.Replicating);
-                Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
-                Journal.Publish(EventTypes.Checkpoint, ("epoch", begun.Epoch));
-            }
+            if (attempt == Limits.FirstCommitAttempts)
+                throw new VerbException(VerbFailure.Unreachable, $"the secondary did not commit the first checkpoint within {Options.Mirror.Deadline.TotalMilliseconds:0} ms, {attempt} times");
+        }
+    }
 
-            return begun.Epoch;
+    /// <summary>The epoch that was begun; null where the secondary gave no answer in time and has not switched.</summary>
+    private async Task<ulong?> TryFirstCommitAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
+    {
+        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+        bool committed;
+        try
+        {
+            committed = await CommitWithinAsync(peer, begun, cancellationToken);
         }
         finally
         {
             _gate.Open();
+        }
+
+        if (!committed)
+        {
+            PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+            if (position.Epoch < begun.Epoch)
+                return null;
+        }
+
+        using (await _changes.EnterAsync())
+        {
+            attachment.ThrowIfLost();
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = begun.Epoch });
+            Transition(NodeStage.Replicating);
+            Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
+            Journal.Publish(EventTypes.Checkpoint, ("epoch", begun.Epoch));
+        }
+
+        return begun.Epoch;
+    }
+
+    private async Task<bool> CommitWithinAsync(IReplicationPeer peer, BegunCheckpoint begun, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
+        using CancellationTokenRegistration caller = cancellationToken.Register(limit.Cancel);
+        try
+        {
+            await peer.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable } && limit.IsCancellationRequested)
+        {
+            return false;
         }
     }
 

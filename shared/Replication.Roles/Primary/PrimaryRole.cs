@@ -112,6 +112,9 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
             if (_attachment is { } attachment)
                 await DetachOrderlyAsync(attachment);
         }
+
+        // What waits for an answer of the peer fails now, and what was about to be recorded has been.
+        await _context.SettledAsync();
     }
 
     void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure) => Report(FailureCase.PrimaryDisk, quorum.Name, failure);

@@ -58,6 +58,8 @@ internal sealed partial class SecondaryRole
         current.State.CompareBeforeWrite = false;
         if (Stage == NodeStage.Running)
             await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags & ~EpochFlags.Incomplete });
+        // Ahead of the first commit, which comes with the primary's guest held.
+        await _group.PrepareAsync();
     }
 
     public async Task<ReadOnlyMemory<byte>> GetDigestsAsync(

@@ -50,7 +50,8 @@ internal sealed partial class SecondaryRole
     private async Task SwitchAsync(CommitRequest request, NodeStage next)
     {
         SecondarySession session = CurrentSession(request.Session);
-        if (request.Epoch != Record.Epoch + 1)
+        // The first commit of a session may skip epochs: the primary has been through them with another secondary.
+        if (session.HasCommitted ? request.Epoch != Record.Epoch + 1 : request.Epoch <= Record.Epoch)
             throw new VerbException(VerbFailure.Refused, $"checkpoint to epoch {request.Epoch} is refused: the secondary is at epoch {Record.Epoch}");
         if (!session.Synced)
             throw Incomplete();
@@ -73,6 +74,7 @@ internal sealed partial class SecondaryRole
             Deadline = Options.Mirror.Deadline,
             Precondition = () => session.State.WhyNotDrained(request.AnsweredWrites),
         });
+        session.HasCommitted = true;
         _lastCommit = request;
     }
 

@@ -39,7 +39,9 @@ internal sealed partial class SecondaryRole
         }
 
         Journal.Publish(EventTypes.FailoverStarted, ("epoch", Record.Epoch), ("force", force));
-        IReplicationPeer? primary = State.PeerAddress is { Length: > 0 } address ? _context.ConnectPeer(address) : null;
+        // Configured, or as the primary told when it attached.
+        string address = Options.Peer.Control ?? State.PeerAddress;
+        IReplicationPeer? primary = address.Length > 0 ? _context.ConnectPeer(address) : null;
         (PeerPosition? held, string? lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
         Generation next = State.Generation.Next(_context.NewId(), Record.Epoch);
         try

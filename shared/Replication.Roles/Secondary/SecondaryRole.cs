@@ -124,6 +124,7 @@ internal sealed partial class SecondaryRole : INodeRole
         using (await _verbs.EnterAsync())
             await EndSessionAsync("the secondary is shutting down");
         await _group.DisposeAsync();
+        await _context.SettledAsync();
         _worker.Dispose();
     }
 

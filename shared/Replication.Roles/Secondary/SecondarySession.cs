@@ -27,6 +27,9 @@ internal sealed class SecondarySession
     /// <summary>Every byte of the sync has been answered: a commit may make this session's disk the view.</summary>
     public bool Synced { get; set; } // guarded by the role's verbs
 
+    /// <summary>A checkpoint has been committed in this session.</summary>
+    public bool HasCommitted { get; set; } // guarded by the role's verbs
+
     /// <summary>Ends the session; the first caller's reason wins, everybody waits for the end.</summary>
     public async Task EndAsync(string reason)
     {

@@ -72,7 +72,7 @@ public sealed class FailoverTests
         await pair.Secondary!.FailoverAsync(force: false, default);
         pair.Transport.Cut("the promoted node has closed the session");
         await BlockAssert.FailsAsync(pair.Guest().WriteAsync(0, new byte[512]));
-        Assert.Equal(NodeStage.Fenced, pair.Primary.GetStatus().Stage);
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Fenced);
     }
 
     [Fact]

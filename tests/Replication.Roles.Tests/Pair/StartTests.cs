@@ -125,4 +125,18 @@ public sealed class StartTests
         await pair.StartAsync();
         await pair.DisksAreEqualAsync();
     }
+
+    [Fact]
+    public async Task A_new_secondary_takes_over_the_epoch_of_a_primary_that_has_a_past()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await pair.CheckpointAsync();
+        await pair.Primary.StopAsync(default);
+        await pair.ReplaceSecondaryAsync();
+        StartResult result = await pair.StartAsync();
+        Assert.Equal(4UL, result.Epoch);
+        Assert.Equal(4UL, pair.Secondary!.GetStatus().Epoch);
+        Assert.Equal(5UL, await pair.CheckpointAsync());
+        await pair.DisksAreEqualAsync();
+    }
 }

@@ -82,6 +82,29 @@ internal sealed class TestPair : IAsyncDisposable
         Secondary.Begin();
     }
 
+    /// <summary>The primary ends in order and is opened again on its state.</summary>
+    public async Task RestartPrimaryAsync()
+    {
+        await Primary.DisposeAsync();
+        await OpenPrimaryAsync();
+    }
+
+    /// <summary>The secondary ends in order and is opened again on its state and overlays.</summary>
+    public async Task RestartSecondaryAsync()
+    {
+        await Secondary!.DisposeAsync();
+        await OpenSecondaryAsync();
+    }
+
+    /// <summary>Another secondary, which knows nothing.</summary>
+    public async Task ReplaceSecondaryAsync()
+    {
+        await Secondary!.DisposeAsync();
+        Directory.Delete(_directory[$"state-{NodeRole.Secondary}"], recursive: true);
+        Directory.Delete(_directory["overlay"], recursive: true);
+        await OpenSecondaryAsync();
+    }
+
     /// <summary>Both disks of every number hold the same bytes.</summary>
     public async Task DisksAreEqualAsync()
     {
