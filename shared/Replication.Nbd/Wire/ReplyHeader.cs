@@ -5,7 +5,7 @@ namespace Replication.Nbd.Wire;
 /// <summary>Header of a simple reply or of a chunk of a structured one.</summary>
 internal readonly record struct ReplyHeader(bool IsStructured, ChunkFlags Flags, ChunkType Type, NbdError Error, ulong Cookie, uint LengthBytes)
 {
-    public bool IsDone => !IsStructured || Flags.HasFlag(ChunkFlags.Done);
+    public bool IsDone => !IsStructured || (Flags & ChunkFlags.Done) != 0;
 
     /// <summary>Bytes of the header; 0 if this is no reply.</summary>
     /// <param name="bytes">At least the first four.</param>

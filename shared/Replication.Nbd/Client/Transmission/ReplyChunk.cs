@@ -14,7 +14,7 @@ internal static class ReplyChunk
         ChunkType.None => payload.IsEmpty && reply.IsDone ? null : "an empty chunk that is none",
         ChunkType.OffsetHole => slot.Header.Command == Command.Read && payload.Length == WireSize.HoleChunk && Fits(slot, HoleRange(slot, payload)) ? null : "a hole outside of its request",
         ChunkType.BlockStatus => TakeStatus(slot, payload, contextId),
-        _ when reply.Type.HasFlag(ChunkType.ErrorBit) => TakeError(slot, payload),
+        _ when (reply.Type & ChunkType.ErrorBit) != 0 => TakeError(slot, payload),
         _ => $"a chunk of unknown type {(int)reply.Type}",
     };
 

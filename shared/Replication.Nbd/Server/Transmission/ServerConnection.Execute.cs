@@ -68,7 +68,7 @@ internal sealed partial class ServerConnection
 
     private void ExecuteStatus(in RequestHeader header)
     {
-        ValueTask<ReadOnlyMemory<byte>> task = StatusReply.CollectAsync(Node, Range(header), header.Flags.HasFlag(CommandFlags.ReqOne), header.Cookie);
+        ValueTask<ReadOnlyMemory<byte>> task = StatusReply.CollectAsync(Node, Range(header), (header.Flags & CommandFlags.ReqOne) != 0, header.Cookie);
         if (!task.IsCompleted)
         {
             Begin(header).BeginStatus(header, task);
