@@ -54,11 +54,11 @@ internal static class ClientStatus
         _ => new Status(StatusCode.Internal, $"the call failed: {exception.Message}", exception),
     };
 
-    // gRPC says INTERNAL for a stream that is reset with NO_ERROR; what comes here with that code is a connection that its server has closed.
+    // Where gRPC says INTERNAL: what comes here with NO_ERROR is a connection that its server has closed, and with PROTOCOL_ERROR one whose pings are not answered.
     private static Status OfReset(HttpProtocolException e, Uri address) => new(
         e.ErrorCode switch
         {
-            0x0 or 0x7 => StatusCode.Unavailable, // NO_ERROR, REFUSED_STREAM
+            0x0 or 0x1 or 0x7 => StatusCode.Unavailable, // NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM
             0x8 => StatusCode.Cancelled, // CANCEL
             0xb => StatusCode.ResourceExhausted, // ENHANCE_YOUR_CALM
             0xc => StatusCode.PermissionDenied, // INADEQUATE_SECURITY
