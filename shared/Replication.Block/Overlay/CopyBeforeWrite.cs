@@ -7,7 +7,7 @@ namespace Replication.Block.Overlay;
 /// <summary>The secondary disk as the mirror writes it: old content goes to the hidden disk before new content takes its place.</summary>
 /// <remarks>
 /// <para>Invariant Undo: for each block of a request, rounded out, that neither the hidden nor the active disk holds, the old content is in the hidden disk and marked there (in the file, then in
-/// memory) before the new content is written. Where an undo copy fails the request fails, and so does every later one of the epoch that needs undo; requests into blocks that are
+/// memory) before the new content is written. Where an undo copy fails the request fails, and so does every later one of the session that needs undo; requests into blocks that are
 /// held go on. The view stays valid either way.</para>
 /// <para>Invariant Read: the mark is in memory, with a full fence, before the new content is written; readers look at the marks again after they have read.</para>
 /// <para>Overlapping requests take turns on the CowRequest lock, whose ranges are rounded out to blocks. Other nodes join that order with <see cref="BeginCowRequest"/>,

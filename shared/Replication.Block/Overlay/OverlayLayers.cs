@@ -13,7 +13,7 @@ public sealed class OverlayLayers(BlockOverlay active, BlockOverlay hidden) : IA
     /// <summary>Old content of what the mirror has overwritten in this epoch.</summary>
     public BlockOverlay Hidden => hidden;
 
-    /// <summary>The first undo copy that failed in this epoch: no later write that needs undo is let through (invariant Undo).</summary>
+    /// <summary>The first undo copy that failed in this epoch and session: no later write that needs undo is let through (invariant Undo).</summary>
     public BlockException? UndoFailure => Volatile.Read(ref _undoFailure);
 
     /// <summary>True where either overlay holds the block: the secondary disk's copy is not what the view shows.</summary>
@@ -47,6 +47,8 @@ public sealed class OverlayLayers(BlockOverlay active, BlockOverlay hidden) : IA
         union.Or(active.Held);
         return union;
     }
+
+    internal void RetryUndo() => Volatile.Write(ref _undoFailure, null);
 
     internal BlockException FailUndo(BlockException failure) => Interlocked.CompareExchange(ref _undoFailure, failure, null) ?? failure;
 

@@ -8,6 +8,7 @@ namespace Replication.Block.Secondary;
 internal sealed class GroupState(TimeProvider time, Action<SecondaryFailure, string, BlockException>? onFailure)
 {
     private volatile NodeStage _stage = NodeStage.None;
+    private volatile MirrorSessionState? _session;
 
     public GroupGate Gate { get; } = new(time);
 
@@ -18,6 +19,13 @@ internal sealed class GroupState(TimeProvider time, Action<SecondaryFailure, str
     {
         get => _stage;
         set => _stage = value;
+    }
+
+    /// <summary>The mirror session in force, or the last one.</summary>
+    public MirrorSessionState? Session
+    {
+        get => _session;
+        set => _session = value;
     }
 
     public ReplicationStage ReplicationStage => ReplicationStages.OfSecondary(_stage);

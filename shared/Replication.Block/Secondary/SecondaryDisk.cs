@@ -9,6 +9,7 @@ namespace Replication.Block.Secondary;
 public sealed class SecondaryDisk
 {
     private readonly GroupState _group;
+    private MirrorSessionState? _session; // the last one that was given a target; Interlocked
 
     internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group)
     {
@@ -55,8 +56,14 @@ public sealed class SecondaryDisk
     /// <summary>Locks of blocks: guest writes and commit steps. Taken after the gate, before bitmap words.</summary>
     internal RangeLock BlockLocks { get; } = new();
 
-    /// <summary>The disk as a mirror session writes it.</summary>
-    public BlockNode CreateMirrorTarget(MirrorSessionState session) => new MirrorTarget(this, session, _group);
+    /// <summary>The disk as a mirror session writes it. A new session comes after the end of the one before, and may try again the undo copies that failed in that one.</summary>
+    public BlockNode CreateMirrorTarget(MirrorSessionState session)
+    {
+        if (Interlocked.Exchange(ref _session, session) != session)
+            CopyBeforeWrite.Layers?.RetryUndo();
+        _group.Session = session;
+        return new MirrorTarget(this, session, _group);
+    }
 
     internal BlockRange AlignOut(BlockRange range) => range.AlignOut(BlockSizeBytes, LengthBytes);
 

@@ -85,9 +85,16 @@ public sealed partial class SecondaryGroup
         }
     }
 
-    // A checkpoint that comes after a promotion would throw the view away that was promoted.
-    private string? WhyRefused(SwitchRequest request) =>
-        Stage is NodeStage.Failover or NodeStage.FailoverFailed && !request.EndsCommit ? "the secondary has been promoted" : request.Precondition?.Invoke();
+    private string? WhyRefused(SwitchRequest request)
+    {
+        if (request.EndsCommit)
+            return null;
+        // A checkpoint that comes after a promotion would throw the view away that was promoted.
+        if (Stage is NodeStage.Failover or NodeStage.FailoverFailed)
+            return "the secondary has been promoted";
+        // Invariant Whole, whoever asks and before the role has recorded it.
+        return request.Precondition?.Invoke() ?? (_state.Session is { Failed: true } ? "a mirrored write has failed: the disk may lack it until a sync completes" : null);
+    }
 
     // Under a turn and the closed gate, after the record.
     private void SwapLayers(OverlaySet? next)

@@ -62,6 +62,12 @@ public sealed class CopyBeforeWriteTests
         Assert.True(fixture.Session.Failed);
         Assert.All(fixture.Failures, failure => Assert.Equal(SecondaryFailure.UndoCopy, failure.Failure));
         Assert.NotNull(fixture.Session.WhyNotDrained(fixture.Session.Passed));
+        Assert.Equal(SwitchOutcome.Refused, (await fixture.TryCheckpointAsync()).Outcome);
+        // The next session sends again what this one could not.
+        await fixture.Group.Disks[0].CreateMirrorTarget(new MirrorSessionState(Guid.NewGuid())).FillAsync(new BlockRange(Block, 2 * Block), 0x24);
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(0, 4 * Block), GroupFixture.OldByte);
+        await fixture.CheckpointAsync();
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(Block, 2 * Block), 0x24);
     }
 
     [Fact]
