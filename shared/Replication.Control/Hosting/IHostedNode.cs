@@ -15,6 +15,6 @@ internal interface IHostedNode : IAsyncDisposable
 
     INbdExportCatalog MirrorExports { get; }
 
-    /// <summary>Goes on with what the last run left. Called once, when the control endpoints answer.</summary>
+    /// <summary>Goes on with what the last run left, and holds what must not be answered yet. Called once, before anybody is served.</summary>
     void Begin();
 }

@@ -117,6 +117,8 @@ internal sealed class RunningNode : IAsyncDisposable
 
     private async Task ServeAsync(IHostedNode node, NodeJournal journal, Listeners listeners)
     {
+        // Clients may wait in the backlog already: nobody is served before the node holds what it must not answer (invariant Fence).
+        node.Begin();
         LaterAsync(await ControlServer.StartAsync(listeners.Control, node.Verbs, journal.Events, journal.Errors, _loggers));
         // The mirror's server is stopped after the guests': popped from the stack, it comes second.
         foreach ((List<NbdListener> sockets, INbdExportCatalog exports, string what) in
@@ -127,7 +129,6 @@ internal sealed class RunningNode : IAsyncDisposable
             _undo.Push(() => DrainAsync(server, what));
         }
 
-        node.Begin();
         ReadyLine = Hosting.ReadyLine.Format(node.Role, listeners);
         HostLog.Serving(_log, _options.Node.Group, Hosting.ReadyLine.NameOf(node.Role), ReadyLine);
     }

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text;
 using Replication.Control.Journal;
 using Replication.Roles;
-using V1 = Colo.Protocol.V1;
 using static Replication.Control.Services.WireValues;
+using V1 = Colo.Protocol.V1;
 
 namespace Replication.Control.Services;
 

@@ -46,7 +46,7 @@ public sealed class NodeHostTests
             await mirror.ConnectAsync(IPAddress.Loopback, NbdAddress.Parse(Assert.Single(Addresses(ready, "mirror"))).Port);
         Assert.Equal(0, await host.StopAsync());
         Assert.Single(host.Output.TrimEnd('\n').Split('\n'));
-        Assert.Equal(["begin", "dispose"], host.Node.Steps);
+        Assert.Equal(["begin", "guest", "dispose"], host.Node.Steps.Distinct());
         Assert.DoesNotContain(host.Entries, e => e.EndsWith(".sock", StringComparison.Ordinal));
     }
 
@@ -110,7 +110,7 @@ public sealed class NodeHostTests
         var deferred = new DeferredNode(new MemoryNode(1 << 20));
         using var host = new HostRun
         {
-            Open = (options, services) => new FakeHostedNode(options, services) { GuestExports = new ExportCatalog([new NbdExport("disk0", deferred)]) },
+            Open = (options, services) => new FakeHostedNode(options, services) { Disk = new NbdExport("disk0", deferred) },
         };
         JsonElement ready = await host.StartAsync();
         await using BlockNode disk = await NbdClient.ConnectAsync(NbdAddress.Parse(Addresses(ready, "guest")[0]), "disk0", new NbdClientOptions(), CancellationToken.None);
@@ -122,6 +122,24 @@ public sealed class NodeHostTests
         await write;
         Assert.Equal(0, await exit);
         Assert.Contains("dispose", host.Node.Steps);
+    }
+
+    [Fact]
+    public async Task A_guest_that_waits_in_the_backlog_is_served_only_after_the_node_has_begun()
+    {
+        Task<NbdClientNode>? guest = null;
+        using var host = new HostRun(("Guest:Listen", "[\"nbd+unix:///?socket=guest.sock\"]"))
+        {
+            Open = (options, services) =>
+            {
+                // The sockets are bound: from here on a client can connect.
+                guest = NbdClient.ConnectAsync(NbdAddress.Unix(Path.GetFullPath("../guest.sock", options.StateDirectory)), "disk0");
+                return new FakeHostedNode(options, services);
+            },
+        };
+        await host.StartAsync();
+        await using BlockNode disk = await guest!;
+        Assert.Equal(["begin", "guest"], host.Node!.Steps.Distinct());
     }
 
     [Fact]
