@@ -25,7 +25,7 @@ internal static class Schema
         Later("Peer:Tls"),
         new("Mirror:Listen:*", ValueKind.NbdListen, "NBD addresses for the peer's mirror. Opened in either role.") { Needed = Needed.BySecondary },
         new("Mirror:AllowInsecure", ValueKind.Boolean, "Allows mirror listeners outside loopback without TLS.") { Default = "false" },
-        new("Mirror:AllowPlain", ValueKind.Boolean, "Lets one connection write to the plain export name, without a session (a QEMU primary).") { Default = "false" },
+        new("Mirror:AllowPlain", ValueKind.OffUntilLater, "Lets one connection write to the plain export name, without a session (a QEMU primary). Not available in this version.") { Default = "false" },
         new("Mirror:Acknowledge", ValueKind.Choice(["applied", "local"]),
             "When a guest write completes: `applied`, both disks have it; `local`, the primary disk has it and the forward follows inside the window.") { Default = "applied" },
         new("Mirror:Deadline", ValueKind.Duration(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10)),

@@ -15,6 +15,9 @@ internal sealed record ValueKind(string Accepted, Func<string, string?> Refusal)
 
     public static ValueKind Boolean { get; } = Checked("true, false", "is neither true nor false", text => bool.TryParse(text, out _));
 
+    /// <summary>A switch that a later version will be able to turn on.</summary>
+    public static ValueKind OffUntilLater { get; } = new("false", text => !bool.TryParse(text, out bool on) ? "is not false" : on ? NotAvailable : null);
+
     public static ValueKind Path { get; } = new("a path; a relative one counts from the configuration file's directory", PathRefusal);
 
     public static ValueKind Name { get; } = new(

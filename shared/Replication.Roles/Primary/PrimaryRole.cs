@@ -45,6 +45,9 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         EpochRecord record = State.Record;
         bool hadPeer = record.Flags.HasFlag(EpochFlags.HadPeer);
         _stage = record.Stage == NodeStage.Fenced ? NodeStage.Fenced : hadPeer ? NodeStage.Waiting : NodeStage.Standalone;
+        // Before anybody can send a request: the exports may be served before Begin is called.
+        if (_stage != NodeStage.Standalone)
+            _holds.Add(_stage == NodeStage.Fenced ? HoldReason.Fenced : HoldReason.Unconfirmed);
     }
 
     public NodeRole Role => NodeRole.Primary;
@@ -65,9 +68,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     /// <summary>Called once, before the exports are served.</summary>
     public void Begin()
     {
-        if (_stage == NodeStage.Fenced)
-            _holds.Add(HoldReason.Fenced);
-        else if (_stage == NodeStage.Waiting)
+        if (_stage == NodeStage.Waiting)
             BeginWaiting();
     }
 
