@@ -1,40 +1,47 @@
-using System.Collections.Concurrent;
-
 namespace Replication.Nbd;
 
 /// <summary>Free chunks of two sizes for all connections of the process. Rarer sizes are left to the garbage collector.</summary>
 internal sealed class ChunkPool
 {
-    private readonly ConcurrentStack<Chunk> _chunks = new();
-    private readonly ConcurrentStack<Chunk> _largeChunks = new();
-    private int _outstanding; // Interlocked; tests look for leaks.
+    private readonly Lock _lock = new();
+    private readonly Chunk?[] _small = new Chunk?[Limits.MaxPooledChunks]; // Stacks: what was used last is still in the cache. Guarded by _lock.
+    private readonly Chunk?[] _large = new Chunk?[Limits.MaxPooledLargeChunks];
+    private int _smallCount;
+    private int _largeCount;
+    private int _outstanding;
 
     public static ChunkPool Shared { get; } = new();
 
-    /// <summary>Chunks rented and not yet released.</summary>
+    /// <summary>Chunks rented and not yet released; tests look for leaks.</summary>
     public int Outstanding => Volatile.Read(ref _outstanding);
 
     /// <summary>A chunk of at least that size, with one reference: the caller's.</summary>
     public Chunk Rent(int lengthBytes = Limits.ChunkBytes)
     {
-        Interlocked.Increment(ref _outstanding);
         Chunk? chunk = null;
-        if (lengthBytes <= Limits.ChunkBytes)
-            chunk = _chunks.TryPop(out Chunk? small) ? small : new Chunk(this, Limits.ChunkBytes);
-        else if (lengthBytes <= Limits.LargeChunkBytes)
-            chunk = _largeChunks.TryPop(out Chunk? large) ? large : new Chunk(this, Limits.LargeChunkBytes);
-        chunk ??= new Chunk(this, lengthBytes);
+        lock (_lock)
+        {
+            _outstanding++;
+            if (lengthBytes <= Limits.ChunkBytes)
+                chunk = _smallCount > 0 ? _small[--_smallCount] : null;
+            else if (lengthBytes <= Limits.LargeChunkBytes)
+                chunk = _largeCount > 0 ? _large[--_largeCount] : null;
+        }
+
+        chunk ??= new Chunk(this, lengthBytes <= Limits.ChunkBytes ? Limits.ChunkBytes : Math.Max(lengthBytes, Limits.LargeChunkBytes));
         chunk.Rent();
         return chunk;
     }
 
-    /// <summary>The counts of a concurrent stack are walks, so the bound is kept loosely: a race may keep one chunk more.</summary>
     internal void Return(Chunk chunk)
     {
-        Interlocked.Decrement(ref _outstanding);
-        if (chunk.LengthBytes == Limits.ChunkBytes && _chunks.Count < Limits.MaxPooledChunks)
-            _chunks.Push(chunk);
-        else if (chunk.LengthBytes == Limits.LargeChunkBytes && _largeChunks.Count < Limits.MaxPooledLargeChunks)
-            _largeChunks.Push(chunk);
+        lock (_lock)
+        {
+            _outstanding--;
+            if (chunk.LengthBytes == Limits.ChunkBytes && _smallCount < _small.Length)
+                _small[_smallCount++] = chunk;
+            else if (chunk.LengthBytes == Limits.LargeChunkBytes && _largeCount < _large.Length)
+                _large[_largeCount++] = chunk;
+        }
     }
 }

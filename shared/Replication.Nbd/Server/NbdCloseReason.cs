@@ -5,7 +5,10 @@ public enum NbdCloseKind
     /// <summary>The client said goodbye (DISC).</summary>
     Disconnected,
 
-    /// <summary>The connection broke or ended without a goodbye.</summary>
+    /// <summary>The client hung up without a goodbye, but owed and was owed nothing: what many programs do at their end.</summary>
+    Left,
+
+    /// <summary>The connection broke, or ended in the middle of something.</summary>
     Lost,
 
     /// <summary>The client violated the protocol.</summary>

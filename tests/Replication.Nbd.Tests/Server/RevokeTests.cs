@@ -108,7 +108,7 @@ public class RevokeTests
         {
             string id = Next()["opened ".Length..];
             client.Dispose();
-            Assert.Equal($"closed {id} Lost", Next());
+            Assert.Equal($"closed {id} Left", Next());
         }
 
         using (RawClient client = RawClient.Opened(server.Unix))

@@ -26,6 +26,9 @@ internal sealed partial class ServerConnection
                 blocked = _queue.IsBlocked;
             }
 
+            // A client that sends without end must get its replies all the same.
+            if (blocked)
+                blocked = Send(retry: true) == SendQueue.Outcome.Blocked;
             if (!full && TryReceive())
                 continue;
             if (Reason is null)
@@ -47,8 +50,10 @@ internal sealed partial class ServerConnection
             return true;
         }
 
-        if (received == 0)
-            End(NbdCloseKind.Lost, IsMidRequest ? "the client hung up in the middle of a request" : "the client hung up without a goodbye");
+        if (received == 0 && !IsMidRequest && IsQuiet())
+            End(NbdCloseKind.Left, "the client hung up without a goodbye");
+        else if (received == 0)
+            End(NbdCloseKind.Lost, IsMidRequest ? "the client hung up in the middle of a request" : "the client hung up with requests in flight");
         else if (received == StreamSocket.Broken)
             End(NbdCloseKind.Lost, $"the connection broke ({_socket.Trouble})");
         return false;
@@ -72,8 +77,6 @@ internal sealed partial class ServerConnection
         }
 
         _ = _socket.Wait(forReading, blocked, timeoutMs);
-        if (blocked)
-            Send(retry: true);
     }
 
     private void TakeIn(int received)

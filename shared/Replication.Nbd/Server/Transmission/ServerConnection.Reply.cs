@@ -14,13 +14,14 @@ internal sealed partial class ServerConnection
     /// <summary>By IoBatch, on any thread that has completed a request of this connection.</summary>
     void Block.IBatchSink.Flush() => Send();
 
-    private void Send(bool retry = false)
+    private SendQueue.Outcome Send(bool retry = false)
     {
         SendQueue.Outcome outcome = _queue.Send(_socket, retry);
         if (outcome == SendQueue.Outcome.Broken)
             End(NbdCloseKind.Lost, $"the connection broke ({_socket.Trouble})");
         else if (Environment.CurrentManagedThreadId != _thread.ManagedThreadId && (outcome == SendQueue.Outcome.Blocked || Volatile.Read(ref _isThrottled)))
             _socket.Wake(); // It waits for the socket to take more, or for the queue to be shorter.
+        return outcome;
     }
 
     /// <summary>Room for a reply at the end of the run; valid until the next call here.</summary>
