@@ -198,6 +198,10 @@ internal sealed class RunningNode : IAsyncDisposable
         {
             return await _around.OpenNode(_options.Node, services);
         }
+        catch (IOException e) when (_options.MissingForSecondary is { } missing && e.Message.StartsWith(missing.Key, StringComparison.Ordinal))
+        {
+            throw missing;
+        }
         catch (IOException e)
         {
             string key = _options.Node.Overlay is { } overlay && e.Message.Contains(overlay.Directory, StringComparison.Ordinal) ? "Overlay:Directory" : "StateDirectory";

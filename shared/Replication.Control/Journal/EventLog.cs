@@ -144,7 +144,9 @@ internal sealed class EventLog : IEventStream, IDisposable
         if (newest.NumbersAreLost || newest.Boot != _bootId)
             return; // The next event begins a segment of its own.
         _file = File.OpenHandle(_segments[^1].File.Path, FileMode.Open, FileAccess.Write, FileShare.Read | FileShare.Delete);
-        RandomAccess.SetLength(_file, _lengthBytes);
+        // Only a torn end is cut: a start that is refused later must not have touched the file.
+        if (RandomAccess.GetLength(_file) != _lengthBytes)
+            RandomAccess.SetLength(_file, _lengthBytes);
     }
 
     private void Take()

@@ -144,4 +144,14 @@ public sealed class StartRefusalTests
         };
         Assert.StartsWith("Replication:Overlay:Directory: missing, and a node in role secondary needs it", await host.RefusalAsync(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_recorded_secondary_whose_node_misses_the_overlay_first()
+    {
+        using var host = new HostRun(("Mirror:Listen", "[\"nbd://127.0.0.1:0\"]"))
+        {
+            Open = (_, _) => throw new StateException("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there"),
+        };
+        Assert.StartsWith("Replication:Overlay:Directory: missing, and a node in role secondary needs it", await host.RefusalAsync(), StringComparison.Ordinal);
+    }
 }
