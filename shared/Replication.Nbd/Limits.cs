@@ -72,6 +72,9 @@ internal static class Limits
     /// <summary>Extents of one block status reply of our server (the protocol allows 2^20): one chunk of output.</summary>
     public const int MaxStatusExtents = 4096;
 
+    /// <summary>Asked for on Unix sockets, whose default holds one or two large requests; the kernel gives what it allows. TCP finds its own size.</summary>
+    public const int UnixSendBufferBytes = 1 << 20;
+
     /// <summary>Pieces of one system call (the kernel's own bound is 1024).</summary>
     public const int MaxSendPieces = 64;
 

@@ -28,7 +28,11 @@ internal sealed unsafe class StreamSocket : IDisposable
     public StreamSocket(Socket socket)
     {
         _socket = socket;
-        if (socket.AddressFamily != AddressFamily.Unix)
+        if (socket.AddressFamily == AddressFamily.Unix)
+        {
+            socket.SendBufferSize = Limits.UnixSendBufferBytes;
+        }
+        else
         {
             socket.NoDelay = true;
             // A host that vanished without a word is noticed within a minute, also on an idle connection.
