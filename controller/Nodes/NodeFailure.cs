@@ -14,6 +14,8 @@ internal static class NodeFailure
             StatusCode.DeadlineExceeded => string.Create(CultureInfo.InvariantCulture, $"{node} did not answer within {node.Timeout.TotalSeconds:0.###} s"),
             StatusCode.Unimplemented => $"{node}: is no node of this version ({e.Status.Detail})",
             _ when e.Status.Detail.Length == 0 => $"{node}: {e.StatusCode}",
+            // The channel speaks of its own address, which is no user's where a socket stands behind it.
+            _ when e.Status.Detail.StartsWith(node.Address.Uri.ToString(), StringComparison.Ordinal) => node + e.Status.Detail[node.Address.Uri.ToString().Length..],
             _ => $"{node}: {e.Status.Detail}",
         };
         return new CliException(ExitCodeOf(e.StatusCode), message, e);

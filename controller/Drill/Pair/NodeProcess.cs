@@ -35,6 +35,8 @@ internal sealed class NodeProcess : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        // A killed runtime leaves the sockets of its diagnostics behind: where they go with the rest.
+        start.Environment["TMPDIR"] = Path.GetDirectoryName(logPath)!;
         // The drill's configuration is the file alone.
         foreach (string variable in Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => (string)e.Key))
         {

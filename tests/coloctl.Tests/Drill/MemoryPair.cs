@@ -53,14 +53,19 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
         if (fault == Fault.CheckpointsAreRefused)
             throw new CliException(ExitCode.Refused, "refused on purpose");
         await Task.Delay(1, cancellationToken);
+        bool atOnce = fault != Fault.DisksCutAtDifferentMoments;
         lock (_gate)
-            _before = Copy(_view);
-        for (int disk = 0; disk < _primary.Length; disk++)
         {
+            _before = Copy(_view);
+            for (int disk = 0; disk < (atOnce ? _primary.Length : 1); disk++)
+                Switch(disk);
+        }
+
+        for (int disk = 1; disk < _primary.Length && !atOnce; disk++)
+        {
+            await Task.Delay(30, cancellationToken);
             lock (_gate)
                 Switch(disk);
-            if (fault == Fault.DisksCutAtDifferentMoments)
-                await Task.Delay(5, cancellationToken);
         }
 
         await Task.Delay(1, cancellationToken);
@@ -133,7 +138,7 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
                 return;
             }
 
-            bool lost = fault == Fault.SecondaryWriteLostByFailover && _promoted && ++_secondaryWrites == 10;
+            bool lost = fault == Fault.SecondaryWriteLostByFailover && _promoted && ++_secondaryWrites is > 10 and < 60;
             if (!lost)
                 data.CopyTo(_view[disk].AsSpan((int)range.OffsetBytes));
         }
