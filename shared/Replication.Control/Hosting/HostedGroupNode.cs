@@ -23,5 +23,7 @@ internal sealed class HostedGroupNode : IHostedNode
 
     public void Begin() => _node.Begin();
 
+    public void RefuseHeldRequests() => _node.RefuseHeldRequests();
+
     public ValueTask DisposeAsync() => _node.DisposeAsync();
 }

@@ -129,6 +129,11 @@ internal sealed class RunningNode : IAsyncDisposable
             _undo.Push(() => DrainAsync(server, what));
         }
 
+        _undo.Push(() =>
+        {
+            node.RefuseHeldRequests();
+            return default;
+        });
         ReadyLine = Hosting.ReadyLine.Format(node.Role, listeners);
         HostLog.Serving(_log, _options.Node.Group, Hosting.ReadyLine.NameOf(node.Role), ReadyLine);
     }

@@ -37,6 +37,9 @@ public sealed class GroupNode : IReplicationNode
     /// <summary>Goes on with what the last run left: waits for the peer, resumes a commit. Call once, when the control endpoint answers.</summary>
     public void Begin() => _role.Begin();
 
+    /// <summary>The node is about to end: guest requests that are held until somebody confirms its generation fail now.</summary>
+    public void RefuseHeldRequests() => (_role as PrimaryRole)?.RefuseHeldRequests();
+
     public NodeStatus GetStatus() => _role.GetStatus();
 
     public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, CancellationToken cancellationToken)

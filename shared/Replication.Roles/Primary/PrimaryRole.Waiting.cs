@@ -10,6 +10,12 @@ internal sealed partial class PrimaryRole
 {
     private readonly CancellationTokenSource _stopping = new();
 
+    public void RefuseHeldRequests()
+    {
+        if (_stage == NodeStage.Waiting)
+            _holds.Add(HoldReason.WaitedTooLong);
+    }
+
     private void BeginWaiting()
     {
         _holds.Add(HoldReason.Unconfirmed);

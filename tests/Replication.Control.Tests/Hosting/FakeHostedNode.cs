@@ -37,6 +37,10 @@ internal sealed class FakeHostedNode(NodeOptions options, NodeServices services)
 
     public void Begin() => Note("begin");
 
+    public void RefuseHeldRequests()
+    {
+    }
+
     public NbdExport? Find(string name)
     {
         Note("guest");
