@@ -1,8 +1,8 @@
 using System.Net.Sockets;
-using Replication.Controller.CommandLine;
 using Colo.Protocol.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Replication.Controller.CommandLine;
 
 namespace Replication.Controller.Nodes;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Replication.Controller.CommandLine;
 using Grpc.Core;
+using Replication.Controller.CommandLine;
 
 namespace Replication.Controller.Nodes;
 

@@ -9,17 +9,17 @@
 // Step 4 follows step 2 whatever happens, the user's interrupt included. A controller that dies in between frees the guest all the same: the lease runs out.
 
 using System.Diagnostics;
-using Replication.Controller.CommandLine;
 using Colo.Protocol.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Replication.Controller.CommandLine;
 
 namespace Replication.Controller.Nodes;
 
 /// <summary>Takes one checkpoint of the pair.</summary>
 internal static class PairCheckpoint
 {
-        // The guest is held while this process works: what it will run then is compiled before.
+    // The guest is held while this process works: what it will run then is compiled before.
     private static readonly Lazy<bool> s_rehearsed = new(Rehearse);
     private static readonly ByteString s_id = ByteString.CopyFrom(new byte[16]);
 

@@ -1,5 +1,5 @@
-using Replication.Controller.CommandLine;
 using Colo.Protocol.V1;
+using Replication.Controller.CommandLine;
 
 namespace Replication.Controller.Nodes;
 

@@ -26,7 +26,10 @@ internal sealed class DrillVerb : Verb
 
     private readonly Option<long> _size = new("--size")
     {
-        Description = "Length of each disk", HelpName = "SIZE", DefaultValueFactory = _ => DefaultSizeBytes, CustomParser = SizeText.Parse,
+        Description = "Length of each disk",
+        HelpName = "SIZE",
+        DefaultValueFactory = _ => DefaultSizeBytes,
+        CustomParser = SizeText.Parse,
     };
 
     private readonly Option<int> _seconds = new("--seconds") { Description = "How long the guests write", HelpName = "T", DefaultValueFactory = _ => 8 };

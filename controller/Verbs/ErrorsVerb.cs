@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Colo.Protocol.V1;
 using Replication.Controller.CommandLine;
 using Replication.Controller.Nodes;
-using Colo.Protocol.V1;
 using Spectre.Console;
 
 namespace Replication.Controller.Verbs;

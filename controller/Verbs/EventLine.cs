@@ -1,7 +1,7 @@
 using System.Globalization;
+using Colo.Protocol.V1;
 using Replication.Controller.Nodes;
 using Replication.Controller.Output;
-using Colo.Protocol.V1;
 
 namespace Replication.Controller.Verbs;
 

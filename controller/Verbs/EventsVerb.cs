@@ -1,7 +1,7 @@
 using System.CommandLine;
+using Colo.Protocol.V1;
 using Replication.Controller.CommandLine;
 using Replication.Controller.Nodes;
-using Colo.Protocol.V1;
 
 namespace Replication.Controller.Verbs;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
+using Colo.Protocol.V1;
 using Replication.Controller.CommandLine;
 using Replication.Controller.Nodes;
 using Replication.Controller.Output;
-using Colo.Protocol.V1;
 using Spectre.Console;
 
 namespace Replication.Controller.Verbs;

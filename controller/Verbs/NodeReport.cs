@@ -1,6 +1,6 @@
+using Colo.Protocol.V1;
 using Replication.Controller.Nodes;
 using Replication.Controller.Output;
-using Colo.Protocol.V1;
 
 namespace Replication.Controller.Verbs;
 

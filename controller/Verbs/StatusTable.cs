@@ -1,6 +1,6 @@
+using Colo.Protocol.V1;
 using Replication.Controller.CommandLine;
 using Replication.Controller.Nodes;
-using Colo.Protocol.V1;
 using Spectre.Console;
 
 namespace Replication.Controller.Verbs;

@@ -1,5 +1,5 @@
-using Replication.Controller.CommandLine;
 using Colo.Protocol.V1;
+using Replication.Controller.CommandLine;
 using Spectre.Console;
 
 namespace Replication.Controller.Verbs;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using Grpc.Net.Client;
 using Colo.Protocol.V1;
+using Grpc.Net.Client;
 using Replication.Nbd;
 using Replication.Protos;
 

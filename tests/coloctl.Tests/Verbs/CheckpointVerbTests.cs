@@ -18,7 +18,12 @@ public sealed class CheckpointVerbTests : IAsyncLifetime
         _pair.Secondary.Status = () => FakePairNodes.StatusOf(NodeRole.Secondary, NodeStage.Running);
         _pair.Primary.BeginAnswer = new BeginCheckpointResponse
         {
-            Epoch = 8, Generation = FakePairNodes.GenerationOf(3), Session = s_session, AnsweredWrites = 1234, DrainedBytes = 4096, DrainMs = 1.5,
+            Epoch = 8,
+            Generation = FakePairNodes.GenerationOf(3),
+            Session = s_session,
+            AnsweredWrites = 1234,
+            DrainedBytes = 4096,
+            DrainMs = 1.5,
         };
         _pair.Secondary.CommitAnswer = new CommitCheckpointResponse { Epoch = 8, CommitMs = 0.25 };
         _pair.Primary.EndAnswer = new EndCheckpointResponse { Epoch = 8, HoldMs = 2.125 };

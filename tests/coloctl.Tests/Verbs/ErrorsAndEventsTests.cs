@@ -86,11 +86,24 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
 
     private static ReplicationError ErrorOf(ulong seq, uint @case) => new()
     {
-        Seq = seq, Case = @case, Disk = "disk1", OffsetBytes = 4096, LengthBytes = 512, Errno = 5, Epoch = 7, Message = "m", Advice = "look", TimeUnixMs = 1,
+        Seq = seq,
+        Case = @case,
+        Disk = "disk1",
+        OffsetBytes = 4096,
+        LengthBytes = 512,
+        Errno = 5,
+        Epoch = 7,
+        Message = "m",
+        Advice = "look",
+        TimeUnixMs = 1,
     };
 
     private static Event EventOf(ulong seq, long time, string type) => new()
     {
-        Seq = seq, TimeUnixMs = time, Type = type, Text = { ["cause"] = "silence", ["node"] = "hides nothing" }, Numbers = { ["syncedBytes"] = 1L << 40 },
+        Seq = seq,
+        TimeUnixMs = time,
+        Type = type,
+        Text = { ["cause"] = "silence", ["node"] = "hides nothing" },
+        Numbers = { ["syncedBytes"] = 1L << 40 },
     };
 }
