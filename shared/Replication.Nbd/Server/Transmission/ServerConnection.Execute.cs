@@ -13,6 +13,9 @@ internal sealed partial class ServerConnection
 
     private BlockNode Node => _session.Export.Node;
 
+    /// <summary>Under the queue's lock.</summary>
+    private bool IsOverLimit => _inFlight >= Limits.MaxServerInFlight || _bufferedBytes + _queue.QueuedBytes >= Limits.MaxServerBufferedBytes;
+
     private void Execute(in RequestHeader header)
     {
         switch (header.Command)
@@ -45,21 +48,20 @@ internal sealed partial class ServerConnection
         int length = (int)header.LengthBytes;
         int start = ReserveRun(prefix + length, out Chunk chunk);
         ValueTask task = Node.ReadAsync((long)header.OffsetBytes, chunk.Bytes.AsMemory(start + prefix, length));
-        if (task.IsCompletedSuccessfully)
-        {
-            task.GetAwaiter().GetResult();
-            WriteReadPrefix(header, chunk.Bytes.AsSpan(start));
-            CommitRun(prefix + length);
-        }
-        else if (task.IsCompleted)
-        {
-            AnswerFailed(header, task);
-        }
-        else
+        if (!task.IsCompleted)
         {
             DetachFromRun(prefix + length);
             chunk.Retain();
             Begin(header).Begin(header, task, chunk, start);
+        }
+        else if (HasSucceeded(task, out NbdError error, out string? text))
+        {
+            WriteReadPrefix(header, chunk.Bytes.AsSpan(start));
+            CommitRun(prefix + length);
+        }
+        else
+        {
+            ReplyNow(header, error, text);
         }
     }
 
@@ -91,35 +93,38 @@ internal sealed partial class ServerConnection
 
     private void Answer(in RequestHeader header, ValueTask task, Chunk? chunk)
     {
-        if (task.IsCompletedSuccessfully)
-        {
-            task.GetAwaiter().GetResult();
-            ReplyNow(header);
-        }
-        else if (task.IsCompleted)
-        {
-            AnswerFailed(header, task);
-        }
-        else
+        if (!task.IsCompleted)
         {
             chunk?.Retain();
             Begin(header).Begin(header, task, chunk, 0);
         }
+        else if (HasSucceeded(task, out NbdError error, out string? text))
+        {
+            ReplyNow(header);
+        }
+        else
+        {
+            ReplyNow(header, error, text);
+        }
     }
 
-    private void AnswerFailed(in RequestHeader header, ValueTask task)
+    /// <summary>
+    /// Takes the result of a completed task. Only what it says counts: a task may complete on another thread at any moment, so whoever asks "succeeded?", hears no, and then asks
+    /// "completed?" and hears yes, knows nothing of a failure.
+    /// </summary>
+    private bool HasSucceeded(ValueTask task, out NbdError error, out string? text)
     {
-        (NbdError error, string? text) = (NbdError.None, null);
+        (error, text) = (NbdError.None, null);
         try
         {
             task.GetAwaiter().GetResult();
+            return true;
         }
         catch (Exception e)
         {
             (error, text) = Describe(e);
+            return false;
         }
-
-        ReplyNow(header, error, text);
     }
 
     private PendingRequest Begin(in RequestHeader header)
@@ -128,6 +133,7 @@ internal sealed partial class ServerConnection
         {
             _inFlight++;
             _bufferedBytes += PayloadBytes(header);
+            _isFull = IsOverLimit;
             return _idlePending.TryPop(out PendingRequest? pending) ? pending : new PendingRequest(this);
         }
     }

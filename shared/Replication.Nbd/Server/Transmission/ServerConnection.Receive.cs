@@ -13,26 +13,28 @@ internal sealed partial class ServerConnection
     private Chunk? _direct; // Null unless such a write is under way.
     private int _directFilled;
     private long _skipBytes; // Payload of a refused write that is thrown away.
+    private bool _isFull; // No further request may begin, though there may be some in the input.
+    private bool _hasRest; // Parsing stopped because of that, not for want of bytes.
 
     private void Transmit()
     {
         _input = _pool.Rent();
         while (Reason is null)
         {
-            bool full, blocked;
+            bool blocked;
             lock (_queue.Sync)
             {
-                full = _isThrottled = _inFlight >= Limits.MaxServerInFlight || _bufferedBytes + _queue.QueuedBytes >= Limits.MaxServerBufferedBytes;
+                _isFull = _isThrottled = IsOverLimit;
                 blocked = _queue.IsBlocked;
             }
 
             // A client that sends without end must get its replies all the same.
             if (blocked)
                 blocked = Send(retry: true) == SendQueue.Outcome.Blocked;
-            if (!full && TryReceive())
-                continue;
-            if (Reason is null)
-                WaitForWork(!full, blocked);
+            if (!_isFull && (_hasRest || TryReceive()))
+                ProcessInput();
+            else if (Reason is null)
+                WaitForWork(!_isFull, blocked);
         }
     }
 
@@ -46,7 +48,6 @@ internal sealed partial class ServerConnection
         if (received > 0)
         {
             TakeIn(received);
-            ProcessInput();
             return true;
         }
 
@@ -95,11 +96,18 @@ internal sealed partial class ServerConnection
     {
         using (IoBatch.Enter())
         {
-            while (Reason is null && ProcessNext())
+            bool goesOn = true;
+            while (Reason is null && !_isFull && (goesOn = ProcessNext()))
             {
                 if (RunBytes >= Limits.EarlySendBytes && PublishRun())
+                {
                     Send();
+                    lock (_queue.Sync)
+                        _isFull = IsOverLimit;
+                }
             }
+
+            _hasRest = goesOn && _isFull;
 
             if (PublishRun())
                 IoBatch.Defer(this);
