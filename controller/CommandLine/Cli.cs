@@ -18,7 +18,7 @@ internal static class Cli
         // "@x" is an argument like any other, not a file of arguments.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
-            return Fail(environment, ExitCode.Usage, parsed.Errors[0].Message);
+            return Fail(environment, ExitCode.Usage, Explain(parsed));
         return await parsed.InvokeAsync(
             new InvocationConfiguration
             {
@@ -73,6 +73,10 @@ internal static class Cli
             root.Subcommands.Add(verb);
         return root;
     }
+
+    /// <summary>Of several errors the one that names what stands on the line, not the one that says what is missing there.</summary>
+    private static string Explain(ParseResult parsed) => parsed.Errors.Select(e => e.Message)
+        .FirstOrDefault(message => parsed.UnmatchedTokens.Any(token => message.Contains($"'{token}'", StringComparison.Ordinal))) ?? parsed.Errors[0].Message;
 
     private static int Fail(CliEnvironment environment, ExitCode exitCode, string message)
     {
