@@ -19,11 +19,13 @@ internal sealed partial class SecondaryRole : INodeRole
     private readonly RoleContext _context;
     private readonly SecondaryGroup _group;
     private readonly BackgroundThread _worker;
+    private readonly BlockNode _overlayLock;
     private readonly AsyncMutex _verbs = new();
     private SecondarySession? _session; // written under _verbs; read anywhere
 
-    private SecondaryRole(RoleContext context, SecondaryGroup group, BackgroundThread worker)
+    private SecondaryRole(RoleContext context, SecondaryGroup group, BackgroundThread worker, BlockNode overlayLock)
     {
+        _overlayLock = overlayLock;
         _context = context;
         _group = group;
         _worker = worker;
@@ -36,13 +38,15 @@ internal sealed partial class SecondaryRole : INodeRole
     public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services)
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
+        var overlays = new FileStore(overlay.Directory, services.Workers);
+        BlockNode overlayLock = OverlayLock.Take(overlays);
         var worker = new BackgroundThread("overlays");
         try
         {
             SecondaryGroup group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
             {
                 Disks = disks,
-                Overlays = new FileStore(overlay.Directory, services.Workers),
+                Overlays = overlays,
                 State = context.State.Directory,
                 BlockSizeBytes = overlay.BlockSizeBytes,
                 Time = context.Time,
@@ -52,13 +56,14 @@ internal sealed partial class SecondaryRole : INodeRole
                 Decorate = services.Decorate,
                 OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
             });
-            var role = new SecondaryRole(context, group, worker);
+            var role = new SecondaryRole(context, group, worker, overlayLock);
             await role.SettleRestartAsync();
             return role;
         }
         catch
         {
             worker.Dispose();
+            await overlayLock.DisposeAsync();
             throw;
         }
     }
@@ -126,6 +131,7 @@ internal sealed partial class SecondaryRole : INodeRole
         await _group.DisposeAsync();
         await _context.SettledAsync();
         _worker.Dispose();
+        await _overlayLock.DisposeAsync();
     }
 
     /// <summary>
