@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Replication.Interop.Support;
+
+namespace Replication.Interop.Kill;
+
+/// <summary>
+/// kill -9 of either node at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No lost dirt.
+/// Each test makes REPLICATION_KILL_ROUNDS rounds (4 by default).
+/// </summary>
+public sealed class KillTests : InteropTest
+{
+    private const int TimeoutMs = 900_000;
+    private const int CellsPerDisk = 16 << 10; // 8 MiB
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_node_killed_amid_writes_comes_back_with_everything_that_was_acknowledged()
+    {
+        KillRounds rounds = await BeginAsync(CellsPerDisk);
+        for (int round = 0; round < KillRounds.Count; round++)
+        {
+            Node victim = rounds.Random.Next(2) == 0 ? rounds.Pair.Primary : rounds.Pair.Secondary;
+            RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
+            RunningWriters ofSecondary = await rounds.WriteAsync(rounds.Pair.Secondary);
+            await rounds.SomeWritesAsync();
+            PairCheckpoint last = await PairCheckpoint.TakeAsync(rounds.Pair, rounds.Model);
+            await rounds.SomeWritesAsync();
+            await victim.Process.KillAsync();
+            await EndAsync(rounds, victim, ofPrimary, ofSecondary);
+            JsonElement status = await RestartAsync(rounds, victim);
+            Assert.Equal(last.Epoch, status.GetProperty("epoch").GetUInt64());
+            rounds.Model.CheckView(await rounds.ReadAsync(rounds.Pair.Secondary), last.Before, last.Gone);
+            await rounds.StartAgainAsync();
+        }
+
+        await rounds.Pair.DoAsync("stop");
+        await rounds.Pair.DisksAreEqualAsync();
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_node_killed_amid_a_checkpoint_leaves_the_old_epoch_or_the_new_one_on_all_disks()
+    {
+        KillRounds rounds = await BeginAsync(CellsPerDisk);
+        for (int round = 0; round < KillRounds.Count; round++)
+        {
+            Node victim = rounds.Random.Next(2) == 0 ? rounds.Pair.Primary : rounds.Pair.Secondary;
+            RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
+            RunningWriters ofSecondary = await rounds.WriteAsync(rounds.Pair.Secondary);
+            await rounds.SomeWritesAsync();
+            PairCheckpoint first = await PairCheckpoint.TakeAsync(rounds.Pair, rounds.Model);
+            await rounds.SomeWritesAsync();
+
+            // Up to 12 ms: about as long as a checkpoint's three calls take under load.
+            TimeSpan moment = TimeSpan.FromMicroseconds(rounds.Random.Next(12_000));
+            var second = new PairCheckpoint(rounds.Pair, rounds.Model);
+            Task taking = second.TryAsync();
+            long began = TimeProvider.System.GetTimestamp();
+            while (TimeProvider.System.GetElapsedTime(began) < moment)
+                Thread.SpinWait(50);
+            await victim.Process.KillAsync();
+            await taking;
+            second.Close();
+            await EndAsync(rounds, victim, ofPrimary, ofSecondary);
+
+            JsonElement status = await RestartAsync(rounds, victim);
+            ulong epoch = status.GetProperty("epoch").GetUInt64();
+            Assert.InRange(epoch, first.Epoch, first.Epoch + 1);
+            TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {(victim == rounds.Pair.Primary ? "primary" : "secondary")} killed after {moment.TotalMicroseconds} us, epoch {epoch - first.Epoch} of 1");
+            PairCheckpoint valid = epoch == first.Epoch ? first : second;
+            rounds.Model.CheckView(await rounds.ReadAsync(rounds.Pair.Secondary), valid.Before, valid.Gone);
+            await rounds.StartAgainAsync();
+            Assert.Equal(epoch + 1, (await rounds.Pair.StatusAsync("primary")).GetProperty("epoch").GetUInt64());
+        }
+
+        await rounds.Pair.DoAsync("stop");
+        await rounds.Pair.DisksAreEqualAsync();
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_secondary_killed_amid_its_commit_resumes_it_and_ends_with_what_its_guest_saw()
+    {
+        Random random = DeterministicRandom.Create();
+        for (int round = 0; round < KillRounds.Count; round++)
+        {
+            // A block's step takes a millisecond, so that a kill finds the commit under way.
+            KillRounds rounds = await BeginAsync(2 << 10, random, "node=disk0 op=write delay=1ms", "node=disk1 op=write delay=1ms", "node=disk2 op=write delay=1ms");
+            Node secondary = rounds.Pair.Secondary;
+            RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
+            RunningWriters ofSecondary = await rounds.WriteAsync(secondary);
+            await rounds.SomeWritesAsync();
+            PairCheckpoint last = await PairCheckpoint.TakeAsync(rounds.Pair, rounds.Model);
+            await rounds.SomeWritesAsync();
+            await rounds.Pair.Primary.Process.KillAsync();
+            await ofPrimary.LoseAsync();
+
+            JsonElement promoted = await rounds.Pair.DoAsync("failover", "--no-wait");
+            Assert.Equal(JsonValueKind.Null, promoted.GetProperty("committedMs").ValueKind);
+            await Task.Delay(random.Next(200));
+            await secondary.Process.KillAsync();
+            await ofSecondary.LoseAsync();
+            await CheckResumedAsync(rounds, last.Before, last.Gone, promoted);
+
+            // Once more, with the guest writing; from here on the view has no primary any more.
+            ofSecondary = await rounds.WriteAsync(secondary);
+            await Task.Delay(random.Next(200));
+            await secondary.Process.KillAsync();
+            await ofSecondary.LoseAsync();
+            Cut[] none = [.. rounds.Model.Primaries.Select(_ => default(Cut))];
+            await CheckResumedAsync(rounds, none, none, promoted);
+
+            ofSecondary = await rounds.WriteAsync(secondary);
+            await rounds.Pair.StageBecomesAsync("secondary", "done");
+            await ofSecondary.StopAsync();
+            IReadOnlyList<int[]> guest = await rounds.ReadAsync(secondary);
+            rounds.Model.CheckView(guest, none, none);
+            for (int disk = 0; disk < guest.Count; disk++)
+                Assert.True(guest[disk].AsSpan().SequenceEqual(Cells.Decode(DiskFile.Read(secondary.DiskPaths[disk]), disk)), $"disk{disk}: the file is not what the guest sees");
+            JsonElement repeated = await rounds.Pair.DoAsync("failover");
+            Assert.Equal(promoted.GetProperty("generationId").GetString(), repeated.GetProperty("generationId").GetString());
+        }
+    }
+
+    private static async Task CheckResumedAsync(KillRounds rounds, Cut[] before, Cut[] gone, JsonElement promoted)
+    {
+        await rounds.Pair.Secondary.StartAsync();
+        JsonElement status = await rounds.Pair.StatusAsync("secondary");
+        Assert.Contains(status.GetProperty("stage").GetString(), new[] { "failover", "done" });
+        Assert.Equal(promoted.GetProperty("generationId").GetString(), status.GetProperty("generationId").GetString());
+        TestContext.Current.TestOutputHelper?.WriteLine($"restarted in {status.GetProperty("stage")}");
+        IReadOnlyList<int[]> view = await rounds.ReadAsync(rounds.Pair.Secondary);
+        rounds.Model.CheckView(view, before, gone);
+        rounds.Model.Rebase(view);
+    }
+
+    private static async Task EndAsync(KillRounds rounds, Node victim, RunningWriters ofPrimary, RunningWriters ofSecondary)
+    {
+        // The survivor's guest has gone on meanwhile, and has seen no error.
+        await rounds.SomeWritesAsync();
+        (RunningWriters lost, RunningWriters alive) = victim == rounds.Pair.Primary ? (ofPrimary, ofSecondary) : (ofSecondary, ofPrimary);
+        await lost.LoseAsync();
+        await alive.StopAsync();
+    }
+
+    /// <summary>The victim comes back. The secondary's status, which must be that of a node that nothing happened to.</summary>
+    private static async Task<JsonElement> RestartAsync(KillRounds rounds, Node victim)
+    {
+        await victim.StartAsync();
+        JsonElement status = await rounds.Pair.StatusAsync("secondary");
+        Assert.Equal("running", status.GetProperty("stage").GetString());
+        if (victim == rounds.Pair.Primary)
+            await rounds.Pair.StageBecomesAsync("primary", "detached");
+        rounds.Model.CheckPrimary(await rounds.ReadAsync(rounds.Pair.Primary));
+        return status;
+    }
+
+    private async Task<KillRounds> BeginAsync(int cellsPerDisk, Random? random = null, params string[] secondaryFaults)
+    {
+        Pair pair = await StartNodesAsync(KillRounds.Options(cellsPerDisk, secondaryFaults));
+        await pair.DoAsync("start", "--sync", "none");
+        return KillRounds.Of(pair, cellsPerDisk, random ?? DeterministicRandom.Create());
+    }
+}
