@@ -15,7 +15,7 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
 {
     private readonly List<BlockNode> _connections = [];
     private readonly List<DrillPhase> _phases = [];
-    private readonly List<double> _holdsMs = [];
+    private readonly List<CheckpointResult> _checkpoints = [];
     private GroupModel? _model;
     private int _failedInARow;
 
@@ -23,8 +23,8 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
     public IDrillPair Pair => pair;
     public IReadOnlyList<DrillPhase> Phases => _phases;
 
-    /// <summary>How long each checkpoint held the guest's writes.</summary>
-    public IReadOnlyList<double> HoldsMs => _holdsMs;
+    /// <summary>Those that were taken.</summary>
+    public IReadOnlyList<CheckpointResult> Checkpoints => _checkpoints;
 
     public int FailedCheckpoints { get; private set; }
     public double? RtoMs { get; set; }
@@ -99,7 +99,7 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
             CheckpointResult taken = await pair.CheckpointAsync(cancellationToken);
             if (taken.Epoch != before + 1)
                 throw new DrillException($"a checkpoint began epoch {taken.Epoch} after epoch {before}");
-            _holdsMs.Add(taken.HoldMs);
+            _checkpoints.Add(taken);
             committed = true;
         }
         catch (CliException e)

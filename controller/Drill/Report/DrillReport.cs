@@ -23,7 +23,6 @@ internal sealed record DrillReport(
 
     public static DrillReport Of(string scenario, DrillOptions options, IReadOnlyList<DrillRun> runs, double elapsedMs, string? failure, string? directory)
     {
-        double[] holds = [.. runs.SelectMany(r => r.HoldsMs).Order()];
         return new DrillReport(
             failure is null ? Passed : Failed,
             scenario,
@@ -34,7 +33,7 @@ internal sealed record DrillReport(
             options.Disks,
             options.SizeBytes,
             JsonText.Ms(elapsedMs),
-            new CheckpointPauses(holds.Length, runs.Sum(r => r.FailedCheckpoints), Percentile(holds, 0.5), Percentile(holds, 0.99), Percentile(holds, 1)),
+            Pauses([.. runs.SelectMany(r => r.Checkpoints)], runs.Sum(r => r.FailedCheckpoints)),
             [
                 Work("primary", [.. runs.Select(r => r.PrimaryGuest).OfType<Guests.Guest>()]),
                 Work("secondary", [.. runs.Select(r => r.SecondaryGuest).OfType<Guests.Guest>()]),
@@ -45,13 +44,26 @@ internal sealed record DrillReport(
 
     private static GuestWork Work(string node, IReadOnlyList<Guests.Guest> guests) => new(node, guests.Sum(g => g.Requests), guests.Sum(g => g.WrittenBytes));
 
-    private static double? Percentile(double[] sorted, double share) =>
-        sorted.Length == 0 ? null : JsonText.Ms(sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)]);
+    private static CheckpointPauses Pauses(IReadOnlyList<Nodes.CheckpointResult> taken, int failed) => new(
+        taken.Count,
+        failed,
+        Percentile(taken, 0.5, c => c.HoldMs),
+        Percentile(taken, 0.99, c => c.HoldMs),
+        Percentile(taken, 1, c => c.HoldMs),
+        Percentile(taken, 0.99, c => c.DrainMs),
+        Percentile(taken, 0.99, c => c.CommitMs));
+
+    private static double? Percentile(IReadOnlyList<Nodes.CheckpointResult> taken, double share, Func<Nodes.CheckpointResult, double> of)
+    {
+        double[] sorted = [.. taken.Select(of).Order()];
+        return sorted.Length == 0 ? null : JsonText.Ms(sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Length) - 1, 0, sorted.Length - 1)]);
+    }
 
     internal sealed record Phase(string Scenario, string Name, double ElapsedMs, string Result, string Detail);
 
-    /// <summary>How long checkpoints held the primary's guest.</summary>
-    internal sealed record CheckpointPauses(int Taken, int Failed, double? HoldP50Ms, double? HoldP99Ms, double? HoldMaxMs);
+    /// <summary>How long checkpoints held the primary's guest, and where the time went.</summary>
+    internal sealed record CheckpointPauses(
+        int Taken, int Failed, double? HoldP50Ms, double? HoldP99Ms, double? HoldMaxMs, double? DrainP99Ms, double? CommitP99Ms);
 
     internal sealed record GuestWork(string Node, long Requests, long WrittenBytes);
 }

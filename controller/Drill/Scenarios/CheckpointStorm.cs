@@ -55,7 +55,7 @@ internal sealed class CheckpointStorm : IScenario
         compared++;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{run.HoldsMs.Count} checkpoints under {SizeText.Format(run.PrimaryGuest!.WrittenBytes)} and {SizeText.Format(run.SecondaryGuest!.WrittenBytes)}; the view compared {compared} times");
+            $"{run.Checkpoints.Count} checkpoints under {SizeText.Format(run.PrimaryGuest!.WrittenBytes)} and {SizeText.Format(run.SecondaryGuest!.WrittenBytes)}; the view compared {compared} times");
     }
 
     private static async Task<string> StopAsync(DrillRun run, CancellationToken cancellationToken)

@@ -62,7 +62,7 @@ internal sealed class PrimaryDies : IScenario
             await run.CheckpointAsync(cancellationToken);
         }
 
-        return Written(run) + $", {run.HoldsMs.Count} checkpoints";
+        return Written(run) + $", {run.Checkpoints.Count} checkpoints";
     }
 
     private static async Task<string> BurstAsync(DrillRun run, CancellationToken cancellationToken)
