@@ -9,12 +9,14 @@ namespace Replication.Roles.Primary;
 internal sealed class MirrorAttachment : IMirrorSessionObserver
 {
     private readonly PrimaryRole _role;
+    private readonly TimeProvider _time;
     private readonly List<(PrimaryDisk Disk, IMirrorConnection Connection, MirrorLink Link, PrimaryFilter Filter)> _children = [];
     private int _closing; // 0 or 1; Interlocked
 
     private MirrorAttachment(PrimaryRole role, Guid token, MirrorSessionOptions options, TimeProvider time)
     {
         _role = role;
+        _time = time;
         Session = new MirrorSession(token, options, this, time);
     }
 
@@ -79,11 +81,23 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The same as far as it goes, while the guest writes on.</summary>
     public Task TryDrainAsync(TimeSpan deadline) => Session.Options.Acknowledge == Acknowledge.Local ? Session.DrainAsync(deadline) : Task.CompletedTask;
 
-    /// <summary>Every disk of the secondary is flushed.</summary>
+    /// <summary>Every disk of the secondary is flushed. These flushes are no guest's, so the session's own watch does not see them: one that is not answered in time loses it.</summary>
+    /// <exception cref="VerbException">The session is lost.</exception>
     public async Task FlushAsync()
     {
+        TimeSpan deadline = Session.Options.FlushDeadline;
         foreach (var child in _children)
-            await child.Connection.Node.FlushAsync();
+        {
+            try
+            {
+                await child.Connection.Node.FlushAsync().AsTask().WaitAsync(deadline, _time);
+            }
+            catch (TimeoutException)
+            {
+                Session.Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {deadline.TotalSeconds} s", child.Disk.Name));
+            }
+        }
+
         ThrowIfLost();
     }
 

@@ -72,10 +72,19 @@ internal sealed partial class PrimaryRole
         if (_epochInDoubt)
             await ResolveEpochAsync(cancellationToken);
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "stop is refused: the mirror has just been lost");
+        try
+        {
+            // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
+            await attachment.FlushAsync();
+        }
+        catch (IOException e)
+        {
+            throw AsVerbFailure("stop", e);
+        }
+
         BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
         try
         {
-            await attachment.FlushAsync();
             return await EndReplicationAsync(attachment, begun);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)

@@ -127,6 +127,20 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task Stop_waits_for_a_slow_flush_of_the_secondary_without_holding_the_guest()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        pair.SecondaryFaults.Add("node=disk0 op=flush nth=1 break=slow");
+        Task<ulong> stop = pair.Primary.StopAsync(default);
+        await pair.SecondaryFaults.Breakpoint("slow").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        await pair.Guest().WriteAsync(0, new byte[4096]).AsTask().WaitAsync(TestTimeouts.Patience);
+        Assert.False(stop.IsCompleted);
+        pair.SecondaryFaults.Breakpoint("slow").Release();
+        Assert.Equal(2UL, await stop.WaitAsync(TestTimeouts.Patience));
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
     public async Task A_new_secondary_takes_over_the_epoch_of_a_primary_that_has_a_past()
     {
         await using TestPair pair = await TestPair.StartedAsync();

@@ -82,6 +82,17 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Stop_of_a_replicating_pair_finds_a_hung_secondary_before_the_primary_waits_for_it()
+    {
+        _pair.Secondary.Hung.Add("GetStatus");
+        Assert.Equal(0, (await _pair.RunAsync("stop", "--timeout", "300ms")).ExitCode);
+        _pair.Primary.Status = () => FakePairNodes.StatusOf(NodeRole.Primary, NodeStage.Replicating);
+        (await _pair.RunAsync("stop", "--timeout", "300ms")).AssertFailed(3, _pair.SecondaryNode.Address, "0.3 s");
+        Assert.Single(_pair.Primary.Calls, "Stop");
+        Assert.Equal(0, (await Run.OfAsync("stop", "--primary", _pair.PrimaryNode.Address)).ExitCode);
+    }
+
+    [Fact]
     public async Task A_node_that_hangs_is_unreachable_after_the_timeout()
     {
         _pair.Primary.Hung.UnionWith(["Stop", "GetStatus"]);
