@@ -74,6 +74,7 @@ internal static class PairCheckpoint
         Epoch = begun.Epoch,
         Session = begun.Session,
         AnsweredWrites = begun.AnsweredWrites,
+        Attempt = begun.Attempt,
     };
 
     private static async Task<EndCheckpointResponse> EndAsync(NodeClient primary, ulong epoch, CheckpointOutcome outcome, CliException? failure)

@@ -24,9 +24,10 @@ internal static class Promotion
                     throw new CliException(
                         ExitCode.Failed,
                         $"{node}: the commit failed: {(status.Error.Length > 0 ? status.Error : "no reason was recorded")}; the node serves its guest, and failover can be tried again");
-                default:
-                    // Done; or already past it, with a new peer.
+                case NodeStage.Done:
                     return status;
+                default:
+                    throw new CliException(ExitCode.Failed, $"{node}: the commit did not end: the node is {WireNames.Of(status.Stage)} now");
             }
         }
     }

@@ -18,6 +18,9 @@ internal static class Limits
     /// <summary>Sync copies that may be unanswered: enough to fill a gigabit link's round trip, few enough that a guest's write does not queue behind them.</summary>
     public const int SyncCopiesInFlight = 8;
 
+    /// <summary>How long before the lease's end a promotion must be on record: the lease began when the question arrived, and clocks of two machines drift.</summary>
+    public static readonly TimeSpan PromotionMargin = TimeSpan.FromSeconds(3);
+
     /// <summary>How often a first commit is tried that gets no answer within the mirror deadline: a secondary that is slow to wake gets a second chance, one that hangs does not keep start for long.</summary>
     public const int FirstCommitAttempts = 3;
 

@@ -54,9 +54,15 @@ public static class IoBatch
     {
         State state = Current;
         Debug.Assert(state.Depth > 0);
-        if (state.Depth == 1)
-            state.Drain();
-        state.Depth--;
+        try
+        {
+            if (state.Depth == 1)
+                state.Drain();
+        }
+        finally
+        {
+            state.Depth--;
+        }
     }
 
     /// <summary>Ends the batch when disposed.</summary>

@@ -29,7 +29,22 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
     protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => WriteAsync(new WriteRequest(range, flags));
 
     // Not under the gate, and FUA is a write and then this: a checkpoint does not wait for a device.
-    protected override ValueTask FlushCore() => session.Revoked ? throw Over(BlockOperation.Flush, default) : disk.CopyBeforeWrite.FlushAsync();
+    // One that fails may have lost writes that were answered: the kernel drops the pages that it could not write (invariant Whole).
+    protected override async ValueTask FlushCore()
+    {
+        if (session.Revoked)
+            throw Over(BlockOperation.Flush, default);
+        try
+        {
+            await disk.CopyBeforeWrite.FlushAsync();
+        }
+        catch (BlockException e)
+        {
+            session.Fail();
+            group.Report(SecondaryFailure.SecondaryDisk, disk.Name, e);
+            throw;
+        }
+    }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => disk.CopyBeforeWrite.StatusAsync(range);
 

@@ -60,6 +60,7 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
             AnsweredWrites = begun.AnsweredWrites,
             DrainedBytes = begun.DrainedBytes,
             DrainMs = begun.Drain.TotalMilliseconds,
+            Attempt = ToWire(begun.Attempt),
         };
     });
 

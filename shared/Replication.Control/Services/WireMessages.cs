@@ -95,6 +95,7 @@ internal static class WireMessages
         Epoch = request.Epoch,
         Session = WireValues.ToWire(request.Session),
         AnsweredWrites = request.AnsweredWrites,
+        Attempt = WireValues.ToWire(request.Attempt),
     };
 
     public static V1.StopReplicationRequest ToStop(CommitRequest request) => new()
@@ -103,13 +104,14 @@ internal static class WireMessages
         Epoch = request.Epoch,
         Session = WireValues.ToWire(request.Session),
         AnsweredWrites = request.AnsweredWrites,
+        Attempt = WireValues.ToWire(request.Attempt),
     };
 
     public static CommitRequest FromWire(V1.CommitCheckpointRequest request) =>
-        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites);
+        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
 
     public static CommitRequest FromWire(V1.StopReplicationRequest request) =>
-        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites);
+        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
 
     private static V1.DiskStatus ToWire(DiskStatus disk) => new()
     {

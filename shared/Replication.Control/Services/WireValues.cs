@@ -33,6 +33,9 @@ internal static class WireValues
 
     public static Guid Session(ByteString bytes) => Id(bytes, "session");
 
+    /// <summary>A checkpoint's attempt; a controller may leave it out.</summary>
+    public static Guid Attempt(ByteString bytes) => bytes.IsEmpty ? Guid.Empty : Id(bytes, "attempt");
+
     public static Generation Generation(V1.Generation? generation, string field)
     {
         if (generation is null)

@@ -38,7 +38,18 @@ public sealed record FailoverResult(Generation Generation, TimeSpan Serving, boo
 /// <param name="AnsweredWrites">Mirrored writes and zeroings of the session that have been answered.</param>
 /// <param name="DrainedBytes">Forwarded bytes that the call waited for.</param>
 /// <param name="Drain">Time spent draining.</param>
-public sealed record BegunCheckpoint(ulong Epoch, Generation Generation, Guid Session, ulong AnsweredWrites, long DrainedBytes, TimeSpan Drain);
+public sealed record BegunCheckpoint(ulong Epoch, Generation Generation, Guid Session, ulong AnsweredWrites, long DrainedBytes, TimeSpan Drain)
+{
+    /// <summary>Random: tells this checkpoint from an earlier one to the same epoch whose commit may still be on its way.</summary>
+    public Guid Attempt { get; init; }
+
+    /// <summary>What the secondary is asked to commit.</summary>
+    public CommitRequest ToCommit() => new(Generation, Epoch, Session, AnsweredWrites) { Attempt = Attempt };
+}
 
 /// <summary>What <c>CommitCheckpoint</c> is asked; see <see cref="BegunCheckpoint"/>.</summary>
-public sealed record CommitRequest(Generation Generation, ulong Epoch, Guid Session, ulong AnsweredWrites);
+public sealed record CommitRequest(Generation Generation, ulong Epoch, Guid Session, ulong AnsweredWrites)
+{
+    /// <summary>The begun checkpoint's; a repetition repeats it.</summary>
+    public Guid Attempt { get; init; }
+}

@@ -1,5 +1,3 @@
-using Replication.Block;
-using Replication.Nbd;
 using Replication.Roles.Mirror;
 
 namespace Replication.Roles;
@@ -25,9 +23,6 @@ internal sealed class RoleContext
 
     /// <summary>Random ids: tokens and generations.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
-
-    /// <summary>A disk's export for a guest.</summary>
-    public static NbdExport GuestExport(string name, BlockNode node) => new(name, node);
 
     /// <summary>Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.</summary>
     public void Run(string what, Func<Task> work)

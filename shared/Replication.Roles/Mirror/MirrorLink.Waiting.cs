@@ -112,7 +112,8 @@ public sealed partial class MirrorLink
             failure = e;
         }
 
-        if (failure is { Kind: BlockErrorKind.Shutdown })
+        // What the peer could not flush it may have lost.
+        if (failure is not null)
         {
             _session.Lose(LossOf(failure, default));
             return;
@@ -126,6 +127,6 @@ public sealed partial class MirrorLink
         }
 
         if (settle)
-            flush.Settle(failure);
+            flush.Settle(null);
     }
 }

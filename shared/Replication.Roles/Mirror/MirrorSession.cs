@@ -230,10 +230,10 @@ public sealed class MirrorSession : IAsyncDisposable
 
         using IoBatch.Scope batch = IoBatch.Enter();
         _timer.Dispose();
-        Window.Unbound();
         EndDrains(DrainResult.Lost);
         foreach (MirrorLink link in links)
             link.Fail(reason);
+        Window.Unbound();
     }
 
     private void EndDrains(DrainResult result)

@@ -127,8 +127,12 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
 
     private async Task DrainAsync(int allowed)
     {
+        bool waited = _copies.Count > allowed;
         while (_copies.Count > allowed)
             SentBytes += await _copies.Dequeue();
+        // A copy's answer arrives on the mirror's receive thread: the next read of the disk must not keep that one from its replies.
+        if (waited)
+            await Task.Yield();
     }
 
     private static async Task Settled(ValueTask<long> copy)

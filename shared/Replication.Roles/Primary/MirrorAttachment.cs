@@ -11,6 +11,8 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private readonly PrimaryRole _role;
     private readonly TimeProvider _time;
     private readonly List<(PrimaryDisk Disk, IMirrorConnection Connection, MirrorLink Link, PrimaryFilter Filter)> _children = [];
+    private readonly Lock _removalLock = new();
+    private Task? _removal; // guarded by _removalLock
     private int _closing; // 0 or 1; Interlocked
 
     private MirrorAttachment(PrimaryRole role, Guid token, MirrorSessionOptions options, TimeProvider time)
@@ -55,7 +57,14 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     }
 
     /// <summary>Nothing more is forwarded; what was is the session's affair. Repeated calls do nothing.</summary>
-    public async Task RemoveChildrenAsync()
+    public Task RemoveChildrenAsync()
+    {
+        // A loss and a verb may both come here: one removes, the other waits for it.
+        lock (_removalLock)
+            return _removal ??= RemoveAsync();
+    }
+
+    private async Task RemoveAsync()
     {
         foreach (var child in _children)
         {

@@ -70,7 +70,7 @@ internal sealed partial class PrimaryRole
             await attachment.DrainAsync(deadline);
             attachment.ThrowIfLost();
             var begun = new BegunCheckpoint(
-                epoch, State.Generation, attachment.Token, attachment.Session.AnsweredWrites, drainedBytes, Time.GetElapsedTime(began));
+                epoch, State.Generation, attachment.Token, attachment.Session.AnsweredWrites, drainedBytes, Time.GetElapsedTime(began)) { Attempt = _context.NewId() };
             if (lease)
                 await HoldUnderLeaseAsync(attachment, begun, heldAt, deadline - Time.GetElapsedTime(heldAt));
             return begun;
@@ -88,22 +88,23 @@ internal sealed partial class PrimaryRole
         {
             // Either the loss comes first and is seen here, or it finds the hold and aborts it.
             attachment.ThrowIfLost();
-            ITimer timer = Time.CreateTimer(_ => OnLeaseRunOut(begun.Epoch), null, lease > TimeSpan.Zero ? lease : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-            _hold = new CheckpointHold(begun, heldAt, timer);
+            var hold = new CheckpointHold(begun, heldAt);
+            hold.Lease = Time.CreateTimer(_ => OnLeaseRunOut(hold), null, lease > TimeSpan.Zero ? lease : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            _hold = hold;
         }
     }
 
-    private void OnLeaseRunOut(ulong epoch) => _context.Run("checkpoint lease", async () =>
+    private void OnLeaseRunOut(CheckpointHold hold) => _context.Run("checkpoint lease", async () =>
     {
         using (await _changes.EnterAsync())
         {
-            if (_hold is not { } hold || hold.Begun.Epoch != epoch)
+            if (_hold != hold)
                 return;
             _epochInDoubt = true;
             ReleaseHold(hold);
         }
 
-        Journal.Publish(EventTypes.CheckpointAborted, ("epoch", epoch), ("cause", "the checkpoint's lease ran out before it was ended"));
+        Journal.Publish(EventTypes.CheckpointAborted, ("epoch", hold.Begun.Epoch), ("cause", "the checkpoint's lease ran out before it was ended"));
         await TryResolveEpochAsync();
     });
 
@@ -151,7 +152,7 @@ internal sealed partial class PrimaryRole
             using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
             await ResolveEpochAsync(limit.Token);
         }
-        catch (Exception e) when (e is VerbException or OperationCanceledException)
+        catch (Exception e) when (e is VerbException or OperationCanceledException or IOException)
         {
             // The next checkpoint asks again before it begins; a dead peer is the mirror's to notice.
             _context.Log.EpochInDoubt(e.Message);

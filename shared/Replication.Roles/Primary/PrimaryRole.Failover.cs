@@ -26,6 +26,13 @@ internal sealed partial class PrimaryRole
             Check(Verb.Failover);
             await GoOnAloneAsync();
         }
+        catch (IOException e)
+        {
+            // The session is over all the same, and that goes on record before anything is acknowledged.
+            if (_attachment is { } attachment)
+                await SettleLossAsync(attachment, new MirrorLoss(MirrorLossCause.Ended, "failover of the primary failed"), TimeSpan.Zero);
+            throw new VerbException(VerbFailure.Failed, $"failover failed, generation {State.Generation} stays in force: {e.Message}", e);
+        }
         finally
         {
             _holds.Remove(HoldReason.Promoting);
@@ -40,7 +47,6 @@ internal sealed partial class PrimaryRole
         using (await _changes.EnterAsync())
         {
             attachment = _attachment;
-            _attachment = null;
             AbortHold("failover of the primary");
             if (_stage != NodeStage.Standalone)
             {
@@ -51,6 +57,7 @@ internal sealed partial class PrimaryRole
                 Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number));
             }
 
+            _attachment = null;
             _holds.Remove(HoldReason.Unconfirmed | HoldReason.WaitedTooLong | HoldReason.RecordFailed);
         }
 
@@ -105,7 +112,7 @@ internal sealed partial class PrimaryRole
         try
         {
             using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
-            ulong epoch = await RequirePeer().StopReplicationAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), limit.Token);
+            ulong epoch = await RequirePeer().StopReplicationAsync(begun.ToCommit(), limit.Token);
             using (await _changes.EnterAsync())
             {
                 await State.RecordAsync(record => record with { Stage = NodeStage.Stopped, Epoch = epoch });
@@ -136,6 +143,7 @@ internal sealed partial class PrimaryRole
             loss = _lossWhileEnding;
             _lossWhileEnding = null;
             _ending = null;
+            _epochInDoubt = true;
         }
 
         if (loss is not null)

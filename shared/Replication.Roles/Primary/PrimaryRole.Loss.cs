@@ -10,7 +10,8 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
-    private Task<PeerPosition?>? _suspicion; // guarded by _changes; the question that was asked when the session fell silent
+    // The question that was asked when this session fell silent; an answer is worth something for that silence alone. Guarded by _changes.
+    private (MirrorAttachment Attachment, long AskedAt, Task<PeerPosition?> Answer)? _suspicion;
 
     /// <summary>Called by the session, before it fails its pending forwards, on whichever thread noticed. Must not block.</summary>
     internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
@@ -26,8 +27,8 @@ internal sealed partial class PrimaryRole
     {
         using (await _changes.EnterAsync())
         {
-            if (_attachment == attachment && _suspicion is null)
-                _suspicion = AskAsync(Options.Mirror.Deadline / 2);
+            if (_attachment == attachment)
+                _suspicion = (attachment, Time.GetTimestamp(), AskAsync(Options.Mirror.Deadline / 2));
         }
     });
 
@@ -44,7 +45,7 @@ internal sealed partial class PrimaryRole
         }
 
         await attachment.RemoveChildrenAsync();
-        PeerPosition? position = await AskAfterLossAsync(left);
+        PeerPosition? position = await AskAfterLossAsync(attachment, left);
         using (await _changes.EnterAsync())
         {
             if (_attachment == attachment)
@@ -60,18 +61,18 @@ internal sealed partial class PrimaryRole
         await attachment.CloseAsync();
     }
 
-    private async Task<PeerPosition?> AskAfterLossAsync(TimeSpan left)
+    private async Task<PeerPosition?> AskAfterLossAsync(MirrorAttachment attachment, TimeSpan left)
     {
-        Task<PeerPosition?>? asked;
+        PeerPosition? answered = null;
         using (await _changes.EnterAsync())
         {
-            asked = _suspicion;
+            // Older answers say nothing: the peer may have been promoted since.
+            if (_suspicion is { } asked && asked.Attachment == attachment && Time.GetElapsedTime(asked.AskedAt) < Options.Mirror.Deadline)
+                answered = asked.Answer is { IsCompletedSuccessfully: true } answer ? answer.Result : null;
             _suspicion = null;
         }
 
-        if (asked is { IsCompletedSuccessfully: true, Result: { } position })
-            return position;
-        return left > TimeSpan.Zero ? await AskAsync(left) : null;
+        return left > TimeSpan.Zero ? await AskAsync(left) : answered;
     }
 
     private async Task<PeerPosition?> AskAsync(TimeSpan limit)

@@ -59,6 +59,7 @@ internal sealed partial class PrimaryRole
         undo.Add(() => LeaveAsync(attachment, before));
         using (await _changes.EnterAsync())
         {
+            Check(Verb.Start);
             Transition(NodeStage.Syncing);
             _attachment = attachment;
         }
@@ -108,69 +109,88 @@ internal sealed partial class PrimaryRole
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
         EpochRecord before = State.Record;
-        await State.RecordAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                if (await TryFirstCommitAsync(attachment, peer, cancellationToken) is { } epoch)
-                    return epoch;
-            }
-            catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
-            {
-                // It did not happen, and this primary has no peer that may be promoted.
-                await State.RecordAsync(record => record with { Stage = before.Stage, Flags = before.Flags });
-                throw;
-            }
-
-            if (attempt == Limits.FirstCommitAttempts)
-                throw new VerbException(VerbFailure.Unreachable, $"the secondary did not commit the first checkpoint within {Options.Mirror.Deadline.TotalMilliseconds:0} ms, {attempt} times");
-        }
-    }
-
-    /// <summary>The epoch that was begun; null where the secondary gave no answer in time and has not switched.</summary>
-    private async Task<ulong?> TryFirstCommitAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
-    {
-        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
-        bool committed;
+        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
+        bool mayHaveSwitched = false;
         try
         {
-            committed = await CommitWithinAsync(peer, begun, cancellationToken);
+            for (int attempt = 0; attempt < Limits.FirstCommitAttempts; attempt++)
+            {
+                BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+                bool inDoubt = mayHaveSwitched;
+                mayHaveSwitched = true;
+                bool committed;
+                try
+                {
+                    committed = await CommitWithinAsync(peer, begun, cancellationToken);
+                }
+                catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
+                {
+                    // This attempt did not happen; an earlier one may have.
+                    mayHaveSwitched = inDoubt;
+                    throw;
+                }
+                finally
+                {
+                    _gate.Open();
+                }
+
+                if (committed || (await peer.GetPositionAsync(Options.Group, cancellationToken)).Epoch >= begun.Epoch)
+                {
+                    await BeginReplicatingAsync(attachment, begun.Epoch);
+                    return begun.Epoch;
+                }
+            }
         }
-        finally
+        catch (Exception e) when (!mayHaveSwitched && e is (VerbException or IOException or OperationCanceledException))
         {
-            _gate.Open();
+            // The secondary has no view of ours, and this primary no peer that may be promoted.
+            await RecordWhileSyncingAsync(record => record with { Stage = before.Stage, Flags = before.Flags });
+            throw;
         }
 
-        if (!committed)
-        {
-            PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
-            if (position.Epoch < begun.Epoch)
-                return null;
-        }
-
-        using (await _changes.EnterAsync())
-        {
-            attachment.ThrowIfLost();
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = begun.Epoch });
-            Transition(NodeStage.Replicating);
-            Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
-            Journal.Publish(EventTypes.Checkpoint, ("epoch", begun.Epoch));
-        }
-
-        return begun.Epoch;
+        throw new VerbException(VerbFailure.Unreachable, $"the secondary did not commit the first checkpoint within {Options.Mirror.Deadline.TotalMilliseconds:0} ms, {Limits.FirstCommitAttempts} times");
     }
 
+    /// <summary>A record of a start; one that has been overtaken by a promotion of the peer leaves what that has recorded.</summary>
+    private async Task RecordWhileSyncingAsync(Func<EpochRecord, EpochRecord> change)
+    {
+        using (await _changes.EnterAsync())
+        {
+            CheckStillSyncing();
+            await State.RecordAsync(change);
+        }
+    }
+
+    private void CheckStillSyncing()
+    {
+        if (_stage != NodeStage.Syncing)
+            throw new VerbException(VerbFailure.Refused, $"start is refused: the primary has become {StageTable.NameOf(_stage)} meanwhile");
+    }
+
+    private async Task BeginReplicatingAsync(MirrorAttachment attachment, ulong epoch)
+    {
+        using (await _changes.EnterAsync())
+        {
+            CheckStillSyncing();
+            attachment.ThrowIfLost();
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch });
+            Transition(NodeStage.Replicating);
+            Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
+            Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));
+        }
+    }
+
+    /// <summary>False where there was no answer within the mirror deadline.</summary>
     private async Task<bool> CommitWithinAsync(IReplicationPeer peer, BegunCheckpoint begun, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
         using CancellationTokenRegistration caller = cancellationToken.Register(limit.Cancel);
         try
         {
-            await peer.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), limit.Token);
+            await peer.CommitCheckpointAsync(begun.ToCommit(), limit.Token);
             return true;
         }
-        catch (Exception e) when (e is OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable } && limit.IsCancellationRequested)
+        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is (OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable }))
         {
             return false;
         }

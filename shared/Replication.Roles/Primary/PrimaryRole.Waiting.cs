@@ -29,7 +29,7 @@ internal sealed partial class PrimaryRole
         {
             while (_stage == NodeStage.Waiting)
             {
-                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await SettleWaitingAsync(position))
+                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await TrySettleWaitingAsync(position))
                     return;
                 if (Time.GetElapsedTime(began) >= Options.Peer.WaitAtStart && _stage == NodeStage.Waiting)
                     _holds.Add(HoldReason.WaitedTooLong);
@@ -39,6 +39,20 @@ internal sealed partial class PrimaryRole
         catch (OperationCanceledException)
         {
             // The node is shutting down.
+        }
+    }
+
+    private async Task<bool> TrySettleWaitingAsync(PeerPosition position)
+    {
+        try
+        {
+            return await SettleWaitingAsync(position);
+        }
+        catch (IOException e)
+        {
+            // Confirmed, but not on record: the question is asked again.
+            _context.Log.Warn($"the primary goes on waiting: {e.Message}");
+            return false;
         }
     }
 

@@ -11,7 +11,7 @@ namespace Replication.Roles.Primary;
 /// The primary: serves the guest from the local disks, mirrors every write while it replicates, and goes on alone when the mirror is lost.
 /// </summary>
 /// <remarks>
-/// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Stop, Failover, Fencing (hold, release, fence),
+/// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release, fence),
 /// Loss (a session ended), Waiting (restarted with a peer on record).</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage, record and holds together;
 /// inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
@@ -112,6 +112,12 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
             AbortHold("the primary is shutting down");
             if (_attachment is { } attachment)
                 await DetachOrderlyAsync(attachment);
+        }
+
+        using (await _changes.EnterAsync())
+        {
+            _promotionLease?.Dispose();
+            _promotionLease = null;
         }
 
         // What waits for an answer of the peer fails now, and what was about to be recorded has been.

@@ -32,7 +32,7 @@ internal static class Digests
         }
         catch (BlockException e)
         {
-            throw new VerbException(VerbFailure.Failed, $"the secondary disk could not be read: {e.Message}", e);
+            throw new VerbException(VerbFailure.Failed, $"a disk could not be read for its digests: {e.Message}", e);
         }
         finally
         {

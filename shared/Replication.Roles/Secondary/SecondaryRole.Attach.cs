@@ -10,6 +10,7 @@ namespace Replication.Roles.Secondary;
 /// </remarks>
 internal sealed partial class SecondaryRole
 {
+    private bool _lacksWrites; // guarded by _verbs; the disk may lack a primary write (invariant Whole), on record or not
     private IReadOnlyList<Generation>? _attachedHistory; // guarded by _verbs; becomes ours with the first commit
 
     /// <summary>The checks of a start, without a change: an operator's mistake is told before anything moves.</summary>
@@ -54,7 +55,10 @@ internal sealed partial class SecondaryRole
     {
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
         SecondarySession current = CurrentSession(session);
+        if (current.State.Failed)
+            throw new VerbException(VerbFailure.Failed, "the sync is not complete: a mirrored write of this session has failed on the secondary; see coloctl errors");
         current.Synced = true;
+        _lacksWrites = false;
         current.State.CompareBeforeWrite = false;
         if (Stage == NodeStage.Running)
             await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags & ~EpochFlags.Incomplete });
@@ -81,6 +85,8 @@ internal sealed partial class SecondaryRole
         MirrorExports.Remove(session.Exports);
         _session = null;
         _attachedHistory = null;
+        // Holds from here on, also where the record below cannot be written: checkpoints need a session that has synced.
+        _lacksWrites = true;
         if (Stage == NodeStage.Syncing)
             await _group.UpdateRecordAsync(record => record! with { Stage = NodeStage.None });
         else if (Stage == NodeStage.Running && !Record.Flags.HasFlag(EpochFlags.Incomplete))
@@ -112,8 +118,17 @@ internal sealed partial class SecondaryRole
         _context.Run("end a lost mirror session", async () =>
         {
             using AsyncMutex.Holder verb = await _verbs.EnterAsync();
-            if (_session == session)
+            if (_session != session)
+                return;
+            try
+            {
                 await EndSessionAsync(reason);
+            }
+            catch (IOException e)
+            {
+                // A restart finds no session and records it then.
+                _context.Log.Warn($"the end of the mirror session is not on record: {e.Message}");
+            }
         });
     }
 

@@ -97,7 +97,7 @@ internal sealed partial class SecondaryRole
 
     private void CheckWhole()
     {
-        if (Record.Flags.HasFlag(EpochFlags.Incomplete))
+        if (_lacksWrites || Record.Flags.HasFlag(EpochFlags.Incomplete))
             throw Incomplete();
     }
 

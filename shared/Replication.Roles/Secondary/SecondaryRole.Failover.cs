@@ -13,6 +13,7 @@ internal sealed partial class SecondaryRole
     private long _commitBegan; // timestamps; 0 before. Written by the commit, read by status.
     private long _commitEnded;
     private bool _primaryFenced; // guarded by _verbs
+    private volatile bool _promoting; // written under _verbs
 
     private TimeSpan CommitElapsed
     {
@@ -42,19 +43,28 @@ internal sealed partial class SecondaryRole
         // Configured, or as the primary told when it attached.
         string address = Options.Peer.Control ?? State.PeerAddress;
         IReplicationPeer? primary = address.Length > 0 ? _context.ConnectPeer(address) : null;
-        (PeerPosition? held, string? lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
+        long askedAt = Time.GetTimestamp();
+        _promoting = true;
+        PeerPosition? held = null;
+        string? lost;
         Generation next = State.Generation.Next(_context.NewId(), Record.Epoch);
         try
         {
-            await PromoteAsync(next);
+            (held, lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
+            await PromoteAsync(next, () => CheckLease(held, askedAt));
         }
         catch
         {
             await ReleasePrimaryAsync(primary, held, fencedBy: null);
             throw;
         }
+        finally
+        {
+            _promoting = false;
+        }
 
         TimeSpan serving = Time.GetElapsedTime(began);
+        await EndSessionAsync("the secondary has been promoted");
         _primaryFenced = await ReleasePrimaryAsync(primary, held, next);
         RunCommit();
         return new FailoverResult(next, serving, _primaryFenced, lost);
@@ -67,14 +77,21 @@ internal sealed partial class SecondaryRole
         PeerPosition position;
         try
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(Limits.HoldQuestionDeadline);
+            using var limit = new CancellationTokenSource(Limits.HoldQuestionDeadline, Time);
+            using CancellationTokenRegistration caller = cancellationToken.Register(limit.Cancel);
             position = await primary.HoldAsync(Options.Group, State.Generation, Limits.PromotionLease, limit.Token);
         }
-        catch (Exception e) when (e is VerbException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is VerbException or OperationCanceledException)
         {
-            _context.Log.PrimaryNotHeld(e.Message);
-            return (null, null);
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                _context.Log.PrimaryNotHeld(e.Message);
+                return (null, null);
+            }
+
+            // The question may have arrived: nobody holds its guest for a promotion that is called off.
+            await ReleaseAsync(primary, fencedBy: null);
+            throw new VerbException(VerbFailure.Failed, "failover was cancelled, the secondary is still running", e);
         }
 
         if (LossOf(position) is not { } lost)
@@ -91,31 +108,52 @@ internal sealed partial class SecondaryRole
         HistoryRelation relation = History.Compare(State.History, primary.History);
         if (relation is HistoryRelation.TheirsNewer or HistoryRelation.Diverged)
             return $"the primary has begun generation {primary.Generation} of its own; its writes since epoch {primary.Generation.BeganAtEpoch} would be lost";
-        return primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing
+        return primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing or NodeStage.Standalone
             ? $"the primary is {StageTable.NameOf(primary.Stage)}: it has acknowledged writes since epoch {Record.Epoch} that this secondary lacks"
             : null;
     }
 
-    private async Task PromoteAsync(Generation next)
+    /// <summary>A primary whose hold may have run out may serve again: nothing is promoted on an answer that old.</summary>
+    private void CheckLease(PeerPosition? held, long askedAt)
+    {
+        if (held is not null && Time.GetElapsedTime(askedAt) > Limits.PromotionLease - Limits.PromotionMargin)
+            throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: it took longer than the {(Limits.PromotionLease - Limits.PromotionMargin).TotalSeconds:0} s for which the primary holds its guest");
+    }
+
+    private async Task PromoteAsync(Generation next, Action checkLease)
     {
         SecondarySession? session = _session;
         State.NameGeneration(next);
-        SwitchResult result = await _group.PromoteAsync(
-            record => record with { GenerationNumber = next.Number, GenerationId = next.Id, Flags = record.Flags & ~EpochFlags.Incomplete }, Options.Mirror.Deadline, () => session?.State.Revoke());
-        if (!result.Switched)
+        bool reached = false;
+        try
         {
-            State.DropUnreached();
-            throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: {result.Reason}", result.Error);
+            SwitchResult result = await _group.PromoteAsync(
+                record =>
+                {
+                    checkLease();
+                    return record with { GenerationNumber = next.Number, GenerationId = next.Id, Flags = record.Flags & ~EpochFlags.Incomplete };
+                },
+                Options.Mirror.Deadline,
+                () => session?.State.Revoke());
+            reached = result.Switched;
+            if (!reached)
+                throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: {result.Reason}", result.Error);
         }
-
-        await EndSessionAsync("the secondary has been promoted");
+        finally
+        {
+            if (!reached)
+                State.DropUnreached();
+        }
     }
 
     /// <summary>True when the primary has confirmed that it is fenced.</summary>
     private async Task<bool> ReleasePrimaryAsync(IReplicationPeer? primary, PeerPosition? held, Generation? fencedBy)
     {
-        if (primary is null || held is null)
-            return false;
+        return primary is not null && held is not null && await ReleaseAsync(primary, fencedBy);
+    }
+
+    private async Task<bool> ReleaseAsync(IReplicationPeer primary, Generation? fencedBy)
+    {
         try
         {
             using var limit = new CancellationTokenSource(Limits.HoldQuestionDeadline, Time);

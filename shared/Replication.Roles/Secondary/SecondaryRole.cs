@@ -41,9 +41,10 @@ internal sealed partial class SecondaryRole : INodeRole
         var overlays = new FileStore(overlay.Directory, services.Workers);
         BlockNode overlayLock = OverlayLock.Take(overlays);
         var worker = new BackgroundThread("overlays");
+        SecondaryGroup? group = null;
         try
         {
-            SecondaryGroup group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
+            group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
             {
                 Disks = disks,
                 Overlays = overlays,
@@ -62,6 +63,8 @@ internal sealed partial class SecondaryRole : INodeRole
         }
         catch
         {
+            if (group is not null)
+                await group.DisposeAsync();
             worker.Dispose();
             await overlayLock.DisposeAsync();
             throw;
@@ -121,6 +124,9 @@ internal sealed partial class SecondaryRole : INodeRole
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken)
     {
         CheckGroup(group);
+        // In the middle of a promotion either answer could be wrong by the time it arrives.
+        if (_promoting)
+            throw new VerbException(VerbFailure.Refused, "the secondary is being promoted: its position is not known yet");
         return Task.FromResult(new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch));
     }
 

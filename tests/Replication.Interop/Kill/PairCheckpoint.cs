@@ -57,6 +57,7 @@ internal sealed class PairCheckpoint(Pair pair, GroupModel model)
                 Epoch = begun.Epoch,
                 Session = begun.Session,
                 AnsweredWrites = begun.AnsweredWrites,
+                Attempt = begun.Attempt,
             });
             outcome = CheckpointOutcome.Committed;
         }

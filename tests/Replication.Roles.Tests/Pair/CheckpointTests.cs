@@ -11,7 +11,7 @@ public sealed class CheckpointTests
     {
         await using TestPair pair = await TestPair.StartedAsync();
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, null, default);
-        var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
+        var commit = begun.ToCommit();
         await pair.Secondary!.CommitCheckpointAsync(commit, default);
         await pair.View().WriteAsync(0, new byte[4096]);
         await pair.Secondary.CommitCheckpointAsync(commit, default);
@@ -25,7 +25,7 @@ public sealed class CheckpointTests
     {
         await using TestPair pair = await TestPair.StartedAsync();
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, null, default);
-        var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites + 1);
+        var commit = begun.ToCommit() with { AnsweredWrites = begun.AnsweredWrites + 1 };
         Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.CommitCheckpointAsync(commit, default))).Failure);
         Assert.Equal(1UL, pair.Secondary!.GetStatus().Epoch);
         await pair.Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Aborted, default);
@@ -39,7 +39,7 @@ public sealed class CheckpointTests
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, TimeSpan.FromSeconds(30), default);
         Task write = pair.Guest().WriteAsync(0, new byte[4096]).AsTask();
         Assert.False(write.IsCompleted);
-        await pair.Secondary!.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), default);
+        await pair.Secondary!.CommitCheckpointAsync(begun.ToCommit(), default);
         await pair.Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Committed, default);
         await write;
         await BlockAssert.FilledAsync(pair.View(), new BlockRange(0, 4096), 0x11);
@@ -51,7 +51,7 @@ public sealed class CheckpointTests
         await using TestPair pair = await TestPair.StartedAsync();
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, TimeSpan.FromMilliseconds(50), default);
         await pair.Guest().WriteAsync(0, new byte[4096]).AsTask().WaitAsync(TestTimeouts.Patience);
-        var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
+        var commit = begun.ToCommit();
         await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.CommitCheckpointAsync(commit, default));
         await Eventually.TrueAsync(() => pair.PrimaryJournal.Of(EventTypes.CheckpointAborted).Count == 1);
         Assert.Equal(2UL, await pair.CheckpointAsync());
@@ -62,7 +62,7 @@ public sealed class CheckpointTests
     {
         await using TestPair pair = await TestPair.StartedAsync();
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, null, default);
-        await pair.Secondary!.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), default);
+        await pair.Secondary!.CommitCheckpointAsync(begun.ToCommit(), default);
         await pair.Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Unknown, default);
         Assert.Equal(2UL, pair.Primary.GetStatus().Epoch);
         Assert.Equal(3UL, await pair.CheckpointAsync());
@@ -75,7 +75,7 @@ public sealed class CheckpointTests
         await pair.Guest(2).WriteAsync(0, new byte[4096]);
         BegunCheckpoint begun = await pair.Primary.BeginCheckpointAsync(0, null, default);
         pair.SecondaryFaults.Add("node=record op=write count=1 error=EIO");
-        var commit = new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites);
+        var commit = begun.ToCommit();
         await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.CommitCheckpointAsync(commit, default));
         await pair.Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Aborted, default);
         Assert.Equal(1UL, pair.Secondary!.GetStatus().Epoch);
@@ -92,5 +92,21 @@ public sealed class CheckpointTests
         await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Detached);
         await pair.Secondary!.DetachMirrorAsync(Guid.Empty, default);
         Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(pair.CheckpointAsync)).Failure);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_is_not_taken_for_an_earlier_one_to_the_same_epoch_that_was_committed_late()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        BegunCheckpoint late = await pair.Primary.BeginCheckpointAsync(0, null, default);
+        await pair.Primary.EndCheckpointAsync(late.Epoch, CheckpointOutcome.Aborted, default);
+        await pair.Secondary!.CommitCheckpointAsync(late.ToCommit(), default);
+        await pair.View().WriteAsync(0, new byte[4096]);
+
+        BegunCheckpoint next = await pair.Primary.BeginCheckpointAsync(0, null, default);
+        await Assert.ThrowsAsync<VerbException>(() => pair.Secondary.CommitCheckpointAsync(next.ToCommit(), default));
+        await pair.Primary.EndCheckpointAsync(next.Epoch, CheckpointOutcome.Aborted, default);
+        Assert.Equal(3UL, await pair.CheckpointAsync());
+        await BlockAssert.FilledAsync(pair.View(), new BlockRange(0, 4096), 0x11);
     }
 }

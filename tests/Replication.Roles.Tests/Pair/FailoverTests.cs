@@ -126,6 +126,20 @@ public sealed class FailoverTests
         Assert.Single(pair.PrimaryJournal.Of(EventTypes.SplitBrain));
     }
 
+    [Fact]
+    public async Task A_failed_failover_of_the_primary_leaves_it_detached_and_on_record()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        pair.PrimaryFaults.Add("node=record op=write count=1 error=ENOSPC");
+        Assert.Equal(VerbFailure.Failed, (await Assert.ThrowsAsync<VerbException>(() => pair.Primary.FailoverAsync(false, default))).Failure);
+        Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
+        Assert.Equal(1UL, pair.Primary.GetStatus().Generation.Number);
+        await Fill(pair.Guest(), s_mirrored, 0x22);
+        Assert.Contains("detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+    }
+
     private static async Task Fill(BlockNode node, BlockRange range, byte value)
     {
         byte[] data = new byte[range.LengthBytes];

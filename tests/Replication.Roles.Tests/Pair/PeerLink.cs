@@ -13,6 +13,9 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>The next call of this name arrives and is carried out, but its reply is lost.</summary>
     public string? LoseReplyOf { get; set; }
 
+    /// <summary>What happens once, when the next call of this name has been carried out, before its reply.</summary>
+    public (string Name, Action Action)? AfterCallOf { get; set; }
+
     public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) => Call(nameof(AttachMirrorAsync), peer => peer.AttachMirrorAsync(request, cancellationToken));
 
     public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken));
@@ -39,6 +42,12 @@ internal sealed class PeerLink : IReplicationPeer
         if (IsCut || Target is null)
             throw new VerbException(VerbFailure.Unreachable, "the peer cannot be reached");
         T result = await call(Target);
+        if (AfterCallOf is { } after && after.Name == name)
+        {
+            AfterCallOf = null;
+            after.Action();
+        }
+
         if (LoseReplyOf != name)
             return result;
         LoseReplyOf = null;

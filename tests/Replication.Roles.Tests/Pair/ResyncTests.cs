@@ -3,7 +3,7 @@ using Replication.Testing;
 
 namespace Replication.Roles.Tests.Pair;
 
-/// <summary>Scenario 24: a secondary that is being brought up to date again refuses checkpoints, and still shows its last one.</summary>
+/// <summary>A secondary that is being brought up to date again refuses checkpoints, and still shows its last one.</summary>
 public sealed class ResyncTests
 {
     [Fact]

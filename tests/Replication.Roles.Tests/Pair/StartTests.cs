@@ -153,4 +153,17 @@ public sealed class StartTests
         Assert.Equal(5UL, await pair.CheckpointAsync());
         await pair.DisksAreEqualAsync();
     }
+
+    [Fact]
+    public async Task A_mirror_that_is_lost_right_after_the_first_commit_leaves_the_primary_detached()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.CommitCheckpointAsync), () => pair.Transport.Cut("lost with the commit's reply"));
+        await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
+        await pair.Guest().WriteAsync(0, new byte[4096]);
+        Assert.Contains("detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+    }
 }

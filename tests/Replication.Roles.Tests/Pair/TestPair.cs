@@ -64,7 +64,7 @@ internal sealed class TestPair : IAsyncDisposable
     public async Task<ulong> CheckpointAsync()
     {
         BegunCheckpoint begun = await Primary.BeginCheckpointAsync(0, null, default);
-        await Secondary!.CommitCheckpointAsync(new CommitRequest(begun.Generation, begun.Epoch, begun.Session, begun.AnsweredWrites), default);
+        await Secondary!.CommitCheckpointAsync(begun.ToCommit(), default);
         return (await Primary.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Committed, default)).Epoch;
     }
 
