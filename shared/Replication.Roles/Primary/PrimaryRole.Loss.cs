@@ -44,6 +44,8 @@ internal sealed partial class PrimaryRole
             }
         }
 
+        if (loss.Cause is not MirrorLossCause.Ended and not MirrorLossCause.PeerPromoted)
+            Journal.Report(new FailureReport(FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.Errno, State.Record.Epoch, loss.Message));
         await attachment.RemoveChildrenAsync();
         PeerPosition? position = await AskAfterLossAsync(attachment, left);
         using (await _changes.EnterAsync())

@@ -148,6 +148,8 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         Invariant.Check(StageTable.MayFollow(NodeRole.Primary, from, next), $"primary: {from} -> {next}");
         _stage = next;
         _context.Log.StageChanged(NodeRole.Primary, from, next);
+        if (next == NodeStage.Detached)
+            _context.Run("watch the peer of a detached primary", WatchPeerAsync);
     }
 
     private IReplicationPeer RequirePeer() =>

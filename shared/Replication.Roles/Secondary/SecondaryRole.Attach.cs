@@ -28,7 +28,7 @@ internal sealed partial class SecondaryRole
         Check(Verb.AttachMirror);
         CheckDisks(request.Disks);
         CheckHistory(request.History);
-        await EndSessionAsync("a newer mirror session has been attached");
+        await EndSessionAsync("superseded", "a newer mirror session has been attached");
 
         bool keepsView = Stage == NodeStage.Running;
         await _group.UpdateRecordAsync(record => record! with
@@ -41,6 +41,7 @@ internal sealed partial class SecondaryRole
         var state = new MirrorSessionState(_context.NewId()) { CompareBeforeWrite = keepsView };
         _session = Open(state);
         _context.Log.SessionOpened(state.Token);
+        LogStage();
         return new AttachReply(state.Token, Record.Epoch, Stage);
     }
 
@@ -48,7 +49,7 @@ internal sealed partial class SecondaryRole
     {
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
         if (_session?.Token == session)
-            await EndSessionAsync("the primary has taken its attach back");
+            await EndSessionAsync("ended", "the primary has taken its attach back");
     }
 
     public async Task CompleteSyncAsync(Guid session)
@@ -77,22 +78,23 @@ internal sealed partial class SecondaryRole
     }
 
     /// <summary>Ends the session that is current, if any, and records what its end means. Call under <see cref="_verbs"/>.</summary>
-    private async Task EndSessionAsync(string reason)
+    private async Task EndSessionAsync(string cause, string message)
     {
         if (_session is not { } session)
             return;
-        await session.EndAsync(reason);
+        await session.EndAsync(message);
         MirrorExports.Remove(session.Exports);
         _session = null;
         _attachedHistory = null;
         // Holds from here on, also where the record below cannot be written: checkpoints need a session that has synced.
         _lacksWrites = true;
         if (Stage == NodeStage.Syncing)
-            await _group.UpdateRecordAsync(record => record! with { Stage = NodeStage.None });
+            await _group.UpdateRecordAsync(record => record! with { Stage = NodeStage.None, Flags = record.Flags & ~EpochFlags.Incomplete });
         else if (Stage == NodeStage.Running && !Record.Flags.HasFlag(EpochFlags.Incomplete))
             await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags | EpochFlags.Incomplete });
-        if (Stage is NodeStage.Running or NodeStage.None)
-            Journal.Publish(EventTypes.MirrorDetached, ("cause", reason));
+        if (Stage == NodeStage.Running && session.Synced)
+            Journal.Publish(EventTypes.MirrorDetached, ("cause", cause), ("message", message));
+        LogStage();
     }
 
     private SecondarySession Open(MirrorSessionState state)
@@ -122,7 +124,7 @@ internal sealed partial class SecondaryRole
                 return;
             try
             {
-                await EndSessionAsync(reason);
+                await EndSessionAsync("connection-lost", reason);
             }
             catch (IOException e)
             {

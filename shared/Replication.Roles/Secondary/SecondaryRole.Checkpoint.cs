@@ -29,7 +29,7 @@ internal sealed partial class SecondaryRole
             return Record.Epoch;
         Check(Verb.CommitCheckpoint);
         await SwitchAsync(request, NodeStage.Stopped);
-        await EndSessionAsync("replication has been stopped");
+        await EndSessionAsync("ended", "replication has been stopped");
         Journal.Publish(EventTypes.Stopped, ("epoch", request.Epoch));
         return request.Epoch;
     }
@@ -75,6 +75,7 @@ internal sealed partial class SecondaryRole
             Precondition = () => session.State.WhyNotDrained(request.AnsweredWrites),
         });
         session.HasCommitted = true;
+        LogStage();
         _lastCommit = request;
     }
 

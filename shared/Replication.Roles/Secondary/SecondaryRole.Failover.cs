@@ -39,7 +39,6 @@ internal sealed partial class SecondaryRole
             return new FailoverResult(State.Generation, Time.GetElapsedTime(began), _primaryFenced, Lost: null);
         }
 
-        Journal.Publish(EventTypes.FailoverStarted, ("epoch", Record.Epoch), ("force", force));
         // Configured, or as the primary told when it attached.
         string address = Options.Peer.Control ?? State.PeerAddress;
         IReplicationPeer? primary = address.Length > 0 ? _context.ConnectPeer(address) : null;
@@ -51,6 +50,7 @@ internal sealed partial class SecondaryRole
         try
         {
             (held, lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
+            Journal.Publish(EventTypes.FailoverStarted, ("epoch", Record.Epoch), ("force", force));
             await PromoteAsync(next, () => CheckLease(held, askedAt));
         }
         catch
@@ -64,7 +64,7 @@ internal sealed partial class SecondaryRole
         }
 
         TimeSpan serving = Time.GetElapsedTime(began);
-        await EndSessionAsync("the secondary has been promoted");
+        await EndSessionAsync("promoted", "the secondary has been promoted");
         _primaryFenced = await ReleasePrimaryAsync(primary, held, next);
         RunCommit();
         return new FailoverResult(next, serving, _primaryFenced, lost);
@@ -142,7 +142,10 @@ internal sealed partial class SecondaryRole
         finally
         {
             if (!reached)
+            {
                 State.DropUnreached();
+                Journal.Publish(EventTypes.FailoverFailed, ("cause", "the promotion is not on record, the secondary is still running"));
+            }
         }
     }
 
@@ -171,10 +174,12 @@ internal sealed partial class SecondaryRole
     {
         Volatile.Write(ref _commitEnded, 0);
         Volatile.Write(ref _commitBegan, Time.GetTimestamp());
+        LogStage();
         _context.Run("active commit", async () =>
         {
             CommitResult result = await _group.CommitAsync();
             Volatile.Write(ref _commitEnded, Time.GetTimestamp());
+            LogStage();
             if (result.Outcome == CommitOutcome.Done)
                 Journal.Publish(EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
             else if (result.Outcome == CommitOutcome.Failed)

@@ -21,6 +21,7 @@ internal sealed partial class SecondaryRole : INodeRole
     private readonly BackgroundThread _worker;
     private readonly BlockNode _overlayLock;
     private readonly AsyncMutex _verbs = new();
+    private NodeStage _loggedStage; // only for the log
     private SecondarySession? _session; // written under _verbs; read anywhere
 
     private SecondaryRole(RoleContext context, SecondaryGroup group, BackgroundThread worker, BlockNode overlayLock)
@@ -133,7 +134,7 @@ internal sealed partial class SecondaryRole : INodeRole
     public async ValueTask DisposeAsync()
     {
         using (await _verbs.EnterAsync())
-            await EndSessionAsync("the secondary is shutting down");
+            await EndSessionAsync("ended", "the secondary is shutting down");
         await _group.DisposeAsync();
         await _context.SettledAsync();
         _worker.Dispose();
@@ -165,11 +166,21 @@ internal sealed partial class SecondaryRole : INodeRole
 
         if (State.IsFromAnotherBoot)
             State.TrustBoot();
+        _loggedStage = Stage;
     }
 
     private static void Report(RoleContext context, SecondaryFailure failure, string disk, BlockException error) =>
         context.Journal.Report(new FailureReport(
             (FailureCase)failure, disk, error.Range.OffsetBytes, error.Range.LengthBytes, error.Errno, context.State.Record.Epoch, error.Message));
+
+    /// <summary>Logs the record's stage where it has changed since the last call; after every change.</summary>
+    private void LogStage()
+    {
+        NodeStage before = _loggedStage;
+        _loggedStage = Stage;
+        if (before != _loggedStage)
+            _context.Log.StageChanged(NodeRole.Secondary, before, _loggedStage);
+    }
 
     private void Check(Verb verb) => StageTable.Check(NodeRole.Secondary, Stage, verb);
 

@@ -127,6 +127,20 @@ public sealed class FailoverTests
     }
 
     [Fact]
+    public async Task A_detached_primary_that_could_not_be_asked_is_fenced_when_it_hears_of_the_promotion()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        pair.Transport.Cut("the link is cut");
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Detached);
+        pair.ToPrimary.IsCut = pair.ToSecondary.IsCut = true;
+        await pair.Secondary!.FailoverAsync(force: false, default);
+        await Fill(pair.Guest(), s_mirrored, 0x22);
+        pair.ToSecondary.IsCut = false;
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Fenced);
+        await BlockAssert.FailsAsync(pair.Guest().WriteAsync(0, new byte[512]));
+    }
+
+    [Fact]
     public async Task A_failed_failover_of_the_primary_leaves_it_detached_and_on_record()
     {
         await using TestPair pair = await TestPair.StartedAsync();
