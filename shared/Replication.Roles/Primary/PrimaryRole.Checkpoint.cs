@@ -70,7 +70,10 @@ internal sealed partial class PrimaryRole
             await attachment.DrainAsync(deadline);
             attachment.ThrowIfLost();
             var begun = new BegunCheckpoint(
-                epoch, State.Generation, attachment.Token, attachment.Session.AnsweredWrites, drainedBytes, Time.GetElapsedTime(began)) { Attempt = _context.NewId() };
+                epoch, State.Generation, attachment.Token, attachment.Session.AnsweredWrites, drainedBytes, Time.GetElapsedTime(began))
+            {
+                Attempt = _context.NewId(),
+            };
             if (lease)
                 await HoldUnderLeaseAsync(attachment, begun, heldAt, deadline - Time.GetElapsedTime(heldAt));
             return begun;
