@@ -91,7 +91,8 @@ public sealed class FailoverTests
         await Fill(pair.View(), s_own, 0x33);
         var rule = pair.SecondaryFaults.Add("node=disk0.commit op=write error=EIO");
         await pair.Secondary!.FailoverAsync(force: false, default);
-        await Eventually.TrueAsync(() => pair.Secondary.GetStatus().Stage == NodeStage.FailoverFailed);
+        await Eventually.TrueAsync(() => pair.SecondaryJournal.Failures.Count > 0);
+        Assert.Equal(NodeStage.FailoverFailed, pair.Secondary.GetStatus().Stage);
         Assert.Equal(FailureCase.Commit, Assert.Single(pair.SecondaryJournal.Failures).Case);
         await BlockAssert.FilledAsync(pair.View(), s_own, 0x33);
         pair.SecondaryFaults.Remove(rule);

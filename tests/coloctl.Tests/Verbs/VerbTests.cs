@@ -149,7 +149,7 @@ public sealed class VerbTests : IAsyncLifetime
     public async Task Status_of_a_hung_node_waits_no_longer_than_the_timeout()
     {
         _pair.Secondary.Hung.Add("GetStatus");
-        Run run = await _pair.RunAsync("status", "--json", "--timeout", "300ms");
+        Run run = await _pair.RunAsync("status", "--json", "--timeout", "2s");
         Assert.Equal(0, run.ExitCode);
         Assert.True(run.Json.GetProperty("primary").GetProperty("reachable").GetBoolean());
         Assert.False(run.Json.GetProperty("secondary").GetProperty("reachable").GetBoolean());
