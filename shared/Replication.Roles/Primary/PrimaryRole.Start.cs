@@ -118,27 +118,33 @@ internal sealed partial class PrimaryRole
                 BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
                 bool inDoubt = mayHaveSwitched;
                 mayHaveSwitched = true;
-                bool committed;
+                bool committed = false;
+                VerbException? refusal = null;
                 try
                 {
                     committed = await CommitWithinAsync(peer, begun, cancellationToken);
                 }
                 catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
                 {
-                    // This attempt did not happen; an earlier one may have.
+                    // This attempt did not happen. An earlier one may have, while this one was on its way: then its cut is as good, and what this one was refused for.
                     mayHaveSwitched = inDoubt;
-                    throw;
+                    refusal = e;
                 }
                 finally
                 {
                     _gate.Open();
                 }
 
+                if (refusal is not null && !inDoubt)
+                    throw refusal;
                 if (committed || (await peer.GetPositionAsync(Options.Group, cancellationToken)).Epoch >= begun.Epoch)
                 {
                     await BeginReplicatingAsync(attachment, begun.Epoch);
                     return begun.Epoch;
                 }
+
+                if (refusal is not null)
+                    throw refusal;
             }
         }
         catch (Exception e) when (!mayHaveSwitched && e is (VerbException or IOException or OperationCanceledException))
