@@ -125,6 +125,17 @@ public sealed class LifeOfAPairTests : InteropTest
     }
 
     [Fact(Timeout = TestTimeoutMs)]
+    public async Task Start_survives_a_first_commit_that_takes_longer_than_the_deadline()
+    {
+        Pair pair = await StartNodesAsync(new PairOptions { Deadline = "300ms", SecondaryFaults = ["node=record op=write delay=500ms"] });
+        JsonElement started = await pair.DoAsync("start");
+        foreach (string side in new[] { "primary", "secondary" })
+            Assert.Equal(started.GetProperty("epoch").GetInt64(), (await pair.StatusAsync(side)).GetProperty("epoch").GetInt64());
+        Assert.Equal("replicating", await pair.StageAsync("primary"));
+        Assert.Single(await pair.EventsAsync("secondary", "checkpoint"));
+    }
+
+    [Fact(Timeout = TestTimeoutMs)]
     public async Task Sync_none_trusts_equal_disks_and_sends_nothing()
     {
         Pair pair = await StartNodesAsync();

@@ -53,6 +53,32 @@ public sealed class StatusShapeTests : InteropTest
     }
 
     [Fact(Timeout = TestTimeoutMs)]
+    public async Task Events_can_be_followed_through_a_restart_of_the_node()
+    {
+        Pair pair = await StartPairAsync();
+        await using RunningProcess follower = RunningProcess.Start(
+            Binaries.Dotnet, Binaries.Coloctl, "--secondary", pair.Secondary.Control, "--json", "events", "--from", "2", "--follow");
+        long next = 2;
+        await pair.DoAsync("checkpoint");
+        await NextAsync("checkpoint");
+        await pair.Secondary.Process.KillAsync();
+        await pair.Secondary.StartAsync();
+        await pair.StageBecomesAsync("primary", "detached");
+        await pair.DoAsync("start");
+        await NextAsync("checkpoint");
+
+        async Task NextAsync(string type)
+        {
+            string line = "";
+            while (!line.Contains($"\"{type}\"", StringComparison.Ordinal))
+            {
+                line = await follower.ReadLineAsync();
+                Assert.Equal(next++, JsonDocument.Parse(line).RootElement.GetProperty("seq").GetInt64());
+            }
+        }
+    }
+
+    [Fact(Timeout = TestTimeoutMs)]
     public async Task Events_stay_numbered_through_kill_and_restart()
     {
         Pair pair = await StartPairAsync();

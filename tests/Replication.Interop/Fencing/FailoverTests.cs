@@ -63,6 +63,31 @@ public sealed class FailoverTests : InteropTest
     }
 
     [Fact(Timeout = TestTimeoutMs)]
+    public async Task A_secondary_that_was_killed_with_its_primary_takes_over_at_the_last_checkpoint()
+    {
+        Pair pair = await StartPairAsync();
+        await using (NbdClientNode primary = await pair.Primary.ConnectAsync())
+        await using (NbdClientNode secondary = await pair.Secondary.ConnectAsync())
+        {
+            await Guest.FillAsync(primary, 0, MiB, 0x22);
+            await pair.DoAsync("checkpoint");
+            await Guest.FillAsync(primary, 0, 2 * MiB, 0x23);
+            await Guest.FillAsync(secondary, 3 * MiB, MiB, 0x33);
+        }
+
+        await pair.Primary.Process.KillAsync();
+        await pair.Secondary.Process.KillAsync();
+        await pair.Secondary.StartAsync();
+        await pair.DoAsync("failover");
+        await using NbdClientNode guest = await pair.Secondary.ConnectAsync();
+        await Guest.ReadsAsync(guest, 0, MiB, 0x22);
+        await Guest.ReadsAsync(guest, MiB, 2 * MiB, 0x11);
+        await Guest.ReadsAsync(guest, 3 * MiB, MiB, 0x33);
+        await Guest.ReadsAsync(guest, 4 * MiB, 12 * MiB, 0x11);
+        BlockAssert.Equal(await Guest.ReadAllAsync(guest), DiskFile.Read(pair.Secondary.DiskPaths[0]));
+    }
+
+    [Fact(Timeout = TestTimeoutMs)]
     public async Task Failover_can_be_repeated_and_is_the_same_generation()
     {
         Pair pair = await StartPairAsync();

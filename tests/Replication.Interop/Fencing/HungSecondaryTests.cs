@@ -50,6 +50,32 @@ public sealed class HungSecondaryTests : InteropTest
         await Guest.ReadsAsync(primary, 0, 400 << 10, 0x23);
     }
 
+    [Fact(Timeout = TestTimeoutMs)]
+    public async Task A_checkpoint_beside_a_hung_secondary_fails_and_does_not_hold_the_guest()
+    {
+        Pair pair = await StartPairAsync(new PairOptions { Deadline = "500ms" });
+        long epoch = (await pair.StatusAsync("secondary")).GetProperty("epoch").GetInt64();
+        await using NbdClientNode primary = await pair.Primary.ConnectAsync();
+        await pair.Secondary.Process.FreezeAsync();
+        Task<CommandResult> checkpoint = pair.RunAsync("checkpoint");
+        TimeSpan longest = default;
+        while (!checkpoint.IsCompleted)
+        {
+            TimeSpan one = await TimeAsync(() => Guest.FillAsync(primary, 0, 4096, 0x22));
+            longest = one > longest ? one : longest;
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"the longest write took {longest.TotalMilliseconds:0} ms");
+        Assert.True(longest < TimeSpan.FromSeconds(2), $"a write took {longest.TotalMilliseconds:0} ms");
+        Assert.NotEqual(0, (await checkpoint).ExitCode);
+        await pair.Secondary.Process.ThawAsync();
+        Assert.Equal(epoch, (await pair.StatusAsync("secondary")).GetProperty("epoch").GetInt64());
+        Assert.Equal(epoch, (await pair.StatusAsync("primary")).GetProperty("epoch").GetInt64());
+        Assert.Equal(epoch + 1, (await pair.DoAsync("start")).GetProperty("epoch").GetInt64());
+        await pair.DoAsync("stop");
+        await pair.DisksAreEqualAsync();
+    }
+
     /// <summary>Scenario 25.</summary>
     [Theory(Timeout = TestTimeoutMs)]
     [InlineData("applied")]

@@ -6,7 +6,7 @@ using Replication.Interop.Support;
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// kill -9 of either node at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No lost dirt.
+/// kill -9 of either node, or of both, at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No lost dirt.
 /// Each test makes REPLICATION_KILL_ROUNDS rounds (4 by default).
 /// </summary>
 public sealed class KillTests : InteropTest
@@ -20,15 +20,15 @@ public sealed class KillTests : InteropTest
         KillRounds rounds = await BeginAsync(CellsPerDisk);
         for (int round = 0; round < KillRounds.Count; round++)
         {
-            Node victim = rounds.Random.Next(2) == 0 ? rounds.Pair.Primary : rounds.Pair.Secondary;
+            Node[] victims = Victims(rounds, rounds.Random.Next(3));
             RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
             RunningWriters ofSecondary = await rounds.WriteAsync(rounds.Pair.Secondary);
             await rounds.SomeWritesAsync();
             PairCheckpoint last = await PairCheckpoint.TakeAsync(rounds.Pair, rounds.Model);
             await rounds.SomeWritesAsync();
-            await victim.Process.KillAsync();
-            await EndAsync(rounds, victim, ofPrimary, ofSecondary);
-            JsonElement status = await RestartAsync(rounds, victim);
+            await KillAsync(victims);
+            await EndAsync(rounds, victims, ofPrimary, ofSecondary);
+            JsonElement status = await RestartAsync(rounds, victims);
             Assert.Equal(last.Epoch, status.GetProperty("epoch").GetUInt64());
             rounds.Model.CheckView(await rounds.ReadAsync(rounds.Pair.Secondary), last.Before, last.Gone);
             await rounds.StartAgainAsync();
@@ -44,7 +44,7 @@ public sealed class KillTests : InteropTest
         KillRounds rounds = await BeginAsync(CellsPerDisk);
         for (int round = 0; round < KillRounds.Count; round++)
         {
-            Node victim = rounds.Random.Next(2) == 0 ? rounds.Pair.Primary : rounds.Pair.Secondary;
+            Node[] victims = Victims(rounds, rounds.Random.Next(3));
             RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
             RunningWriters ofSecondary = await rounds.WriteAsync(rounds.Pair.Secondary);
             await rounds.SomeWritesAsync();
@@ -58,15 +58,15 @@ public sealed class KillTests : InteropTest
             long began = TimeProvider.System.GetTimestamp();
             while (TimeProvider.System.GetElapsedTime(began) < moment)
                 Thread.SpinWait(50);
-            await victim.Process.KillAsync();
+            await KillAsync(victims);
             await taking;
             second.Close();
-            await EndAsync(rounds, victim, ofPrimary, ofSecondary);
+            await EndAsync(rounds, victims, ofPrimary, ofSecondary);
 
-            JsonElement status = await RestartAsync(rounds, victim);
+            JsonElement status = await RestartAsync(rounds, victims);
             ulong epoch = status.GetProperty("epoch").GetUInt64();
             Assert.InRange(epoch, first.Epoch, first.Epoch + 1);
-            TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {(victim == rounds.Pair.Primary ? "primary" : "secondary")} killed after {moment.TotalMicroseconds} us, epoch {epoch - first.Epoch} of 1");
+            TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {string.Join(" and ", victims.Select(v => v == rounds.Pair.Primary ? "primary" : "secondary"))} killed after {moment.TotalMicroseconds} us, epoch {epoch - first.Epoch} of 1");
             PairCheckpoint valid = epoch == first.Epoch ? first : second;
             rounds.Model.CheckView(await rounds.ReadAsync(rounds.Pair.Secondary), valid.Before, valid.Gone);
             await rounds.StartAgainAsync();
@@ -152,22 +152,31 @@ public sealed class KillTests : InteropTest
         return status;
     }
 
-    private static async Task EndAsync(KillRounds rounds, Node victim, RunningWriters ofPrimary, RunningWriters ofSecondary)
+    private static Node[] Victims(KillRounds rounds, int which) => which switch
+    {
+        0 => [rounds.Pair.Primary],
+        1 => [rounds.Pair.Secondary],
+        _ => [rounds.Pair.Secondary, rounds.Pair.Primary],
+    };
+
+    private static Task KillAsync(Node[] victims) => Task.WhenAll(victims.Select(v => v.Process.KillAsync()));
+
+    private static async Task EndAsync(KillRounds rounds, Node[] victims, RunningWriters ofPrimary, RunningWriters ofSecondary)
     {
         // The survivor's guest has gone on meanwhile, and has seen no error.
         await rounds.SomeWritesAsync();
-        (RunningWriters lost, RunningWriters alive) = victim == rounds.Pair.Primary ? (ofPrimary, ofSecondary) : (ofSecondary, ofPrimary);
-        await lost.LoseAsync();
-        await alive.StopAsync();
+        await (victims.Contains(rounds.Pair.Primary) ? ofPrimary.LoseAsync() : ofPrimary.StopAsync());
+        await (victims.Contains(rounds.Pair.Secondary) ? ofSecondary.LoseAsync() : ofSecondary.StopAsync());
     }
 
-    /// <summary>The victim comes back. The secondary's status, which must be that of a node that nothing happened to.</summary>
-    private static async Task<JsonElement> RestartAsync(KillRounds rounds, Node victim)
+    /// <summary>The victims come back. The secondary's status, which must be that of a node that nothing happened to.</summary>
+    private static async Task<JsonElement> RestartAsync(KillRounds rounds, Node[] victims)
     {
-        await victim.StartAsync();
+        foreach (Node victim in victims)
+            await victim.StartAsync();
         JsonElement status = await rounds.Pair.StatusAsync("secondary");
         Assert.Equal("running", status.GetProperty("stage").GetString());
-        if (victim == rounds.Pair.Primary)
+        if (victims.Contains(rounds.Pair.Primary))
             await rounds.Pair.StageBecomesAsync("primary", "detached");
         rounds.Model.CheckPrimary(await rounds.ReadAsync(rounds.Pair.Primary));
         return status;
