@@ -114,7 +114,8 @@ public sealed class KillTests : InteropTest
             await ofSecondary.LoseAsync();
             secondary.Settings["Faults"] = new JsonArray([.. slow.Select(rule => (JsonNode)rule)]);
             NodeStatus resumed = await CheckResumedAsync(rounds, last.Before, last.Gone);
-            Assert.Equal(NodeStage.Failover, resumed.Stage);
+            // Done where the machine was so slow that the commit had ended before the kill, or before the question.
+            Assert.True(resumed.Stage is NodeStage.Failover or NodeStage.Done, $"the restarted secondary is {resumed.Stage}");
             string generation = Convert.ToHexStringLower(resumed.Generation.Id.Span);
             if (failover.ExitCode == 0)
                 Assert.Equal(failover.Json.GetProperty("generationId").GetString(), generation);

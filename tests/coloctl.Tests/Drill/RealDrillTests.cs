@@ -115,7 +115,8 @@ public sealed class RealDrillTests : IDisposable
     private Process Start(params string[] args)
     {
         Assert.True(File.Exists(s_program), $"{s_program} is not built");
-        var start = new ProcessStartInfo(s_program, ["drill", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", s_program, "drill", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["TMPDIR"] = _temporary;
         return Process.Start(start)!;
     }
