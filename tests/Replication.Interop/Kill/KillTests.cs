@@ -83,11 +83,10 @@ public sealed class KillTests : InteropTest
         Random random = DeterministicRandom.Create();
         for (int round = 0; round < KillRounds.Count; round++)
         {
-            // A step takes 60 milliseconds, so that a kill finds the commit under way; in every second round the process kills itself at one of the steps.
+            // The commit stops before one of its steps until the process is killed; in every second round the process kills itself at a step.
             bool atStep = round % 2 == 1;
-            string[] slow = [.. Enumerable.Range(0, 3).Select(disk => $"node=disk{disk}.commit delay=60ms")];
             string[] suicide = [$"node=disk{random.Next(3)}.commit op=write nth={random.Next(1, 3)} when={(random.Next(2) == 0 ? "before" : "after")} kill"];
-            KillRounds rounds = await BeginAsync(8 << 10, random, atStep ? suicide : slow);
+            KillRounds rounds = await BeginAsync(8 << 10, random, atStep ? suicide : Stop(random));
             Node secondary = rounds.Pair.Secondary;
             RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
             RunningWriters ofSecondary = await rounds.WriteAsync(secondary);
@@ -112,7 +111,7 @@ public sealed class KillTests : InteropTest
             }
 
             await ofSecondary.LoseAsync();
-            secondary.Settings["Faults"] = new JsonArray([.. slow.Select(rule => (JsonNode)rule)]);
+            secondary.Settings["Faults"] = new JsonArray([.. Stop(random).Select(rule => (JsonNode)rule)]);
             NodeStatus resumed = await CheckResumedAsync(rounds, last.Before, last.Gone);
             // Done where the machine was so slow that the commit had ended before the kill, or before the question.
             Assert.True(resumed.Stage is NodeStage.Failover or NodeStage.Done, $"the restarted secondary is {resumed.Stage}");
@@ -125,6 +124,7 @@ public sealed class KillTests : InteropTest
             await Task.Delay(random.Next(200));
             await secondary.Process.KillAsync();
             await ofSecondary.LoseAsync();
+            secondary.Settings["Faults"] = new JsonArray("node=disk1.commit delay=20ms");
             Cut[] none = [.. rounds.Model.Primaries.Select(_ => default(Cut))];
             await CheckResumedAsync(rounds, none, none);
 
@@ -139,6 +139,8 @@ public sealed class KillTests : InteropTest
             Assert.Equal(generation, repeated.GetProperty("generationId").GetString());
         }
     }
+
+    private static string[] Stop(Random random) => [.. Enumerable.Range(0, 3).Select(disk => $"node=disk{disk}.commit op=write nth={random.Next(1, 6)} count=1 break=stop")];
 
     /// <summary>Restarts it: it serves at once what its guest saw. The status right after the ready line.</summary>
     private static async Task<NodeStatus> CheckResumedAsync(KillRounds rounds, Cut[] before, Cut[] gone)
