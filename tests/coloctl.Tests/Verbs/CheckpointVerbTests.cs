@@ -65,7 +65,7 @@ public sealed class CheckpointVerbTests : IAsyncLifetime
     public async Task A_commit_without_a_reply_is_unknown_and_releases_the_guest()
     {
         _pair.Secondary.Hung.Add("CommitCheckpoint");
-        (await _pair.RunAsync("checkpoint", "--timeout", "300ms")).AssertFailed(3, "unknown", _pair.SecondaryNode.Address);
+        (await _pair.RunAsync("checkpoint", "--timeout", "2s")).AssertFailed(3, "unknown", _pair.SecondaryNode.Address);
         Assert.Equal(CheckpointOutcome.Unknown, _pair.Primary.EndSeen!.Outcome);
     }
 

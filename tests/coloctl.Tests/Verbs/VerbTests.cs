@@ -39,9 +39,9 @@ public sealed class VerbTests : IAsyncLifetime
     public async Task Start_may_take_longer_than_the_timeout_while_the_node_answers_its_status()
     {
         _pair.Primary.StartAnswer = new StartResponse { Generation = FakePairNodes.GenerationOf(1) };
-        _pair.Primary.BeforeStartAnswer = () => Task.Delay(TimeSpan.FromSeconds(1.5));
+        _pair.Primary.BeforeStartAnswer = () => Task.Delay(TimeSpan.FromSeconds(3));
         _pair.Primary.Status = () => new NodeStatus { Progress = new Progress { Activity = "sync", DoneBytes = 1 << 20, TotalBytes = 4 << 20 } };
-        Run run = await _pair.RunAsync("start", "--timeout", "500ms");
+        Run run = await _pair.RunAsync("start", "--timeout", "2s");
         Assert.Equal(0, run.ExitCode);
         Assert.Contains("sync 25.0 % (1 MiB of 4 MiB)", run.Error, StringComparison.Ordinal);
         Assert.Contains("generation 1", run.Out, StringComparison.Ordinal);
@@ -56,8 +56,8 @@ public sealed class VerbTests : IAsyncLifetime
             _pair.Primary.Hung.Add("GetStatus");
             return new NodeStatus();
         };
-        Run run = await _pair.RunAsync("start", "--timeout", "300ms");
-        run.AssertFailed(3, _pair.PrimaryNode.Address, "did not answer within 0.3 s");
+        Run run = await _pair.RunAsync("start", "--timeout", "2s");
+        run.AssertFailed(3, _pair.PrimaryNode.Address, "did not answer within 2 s");
     }
 
     [Theory]
@@ -85,9 +85,9 @@ public sealed class VerbTests : IAsyncLifetime
     public async Task Stop_of_a_replicating_pair_finds_a_hung_secondary_before_the_primary_waits_for_it()
     {
         _pair.Secondary.Hung.Add("GetStatus");
-        Assert.Equal(0, (await _pair.RunAsync("stop", "--timeout", "300ms")).ExitCode);
+        Assert.Equal(0, (await _pair.RunAsync("stop", "--timeout", "2s")).ExitCode);
         _pair.Primary.Status = () => FakePairNodes.StatusOf(NodeRole.Primary, NodeStage.Replicating);
-        (await _pair.RunAsync("stop", "--timeout", "300ms")).AssertFailed(3, _pair.SecondaryNode.Address, "0.3 s");
+        (await _pair.RunAsync("stop", "--timeout", "2s")).AssertFailed(3, _pair.SecondaryNode.Address, "2 s");
         Assert.Single(_pair.Primary.Calls, "Stop");
         Assert.Equal(0, (await Run.OfAsync("stop", "--primary", _pair.PrimaryNode.Address)).ExitCode);
     }
@@ -96,7 +96,7 @@ public sealed class VerbTests : IAsyncLifetime
     public async Task A_node_that_hangs_is_unreachable_after_the_timeout()
     {
         _pair.Primary.Hung.UnionWith(["Stop", "GetStatus"]);
-        (await _pair.RunAsync("stop", "--timeout", "300ms")).AssertFailed(3, _pair.PrimaryNode.Address, "0.3 s");
+        (await _pair.RunAsync("stop", "--timeout", "2s")).AssertFailed(3, _pair.PrimaryNode.Address, "2 s");
     }
 
     [Fact]
