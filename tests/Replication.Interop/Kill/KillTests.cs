@@ -136,6 +136,7 @@ public sealed class KillTests : InteropTest
                 Assert.True(guest[disk].AsSpan().SequenceEqual(Cells.Decode(DiskFile.Read(secondary.DiskPaths[disk]), disk)), $"disk{disk}: the file is not what the guest sees");
             JsonElement repeated = await rounds.Pair.DoAsync("failover");
             Assert.Equal(generation, repeated.GetProperty("generationId").GetString());
+            await rounds.Pair.DisposeAsync();
         }
     }
 

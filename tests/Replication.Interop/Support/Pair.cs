@@ -9,6 +9,7 @@ internal sealed class Pair : IAsyncDisposable
 {
     private readonly TempDirectory _directory;
     private readonly TempDirectory _overlays;
+    private bool _disposed;
 
     private Pair(TempDirectory directory, TempDirectory overlays, Node primary, Node secondary) =>
         (_directory, _overlays, Primary, Secondary) = (directory, overlays, primary, secondary);
@@ -102,8 +103,12 @@ internal sealed class Pair : IAsyncDisposable
 
     public string Logs() => $"== primary ==\n{Primary.Log}\n== secondary ==\n{Secondary.Log}";
 
+    /// <summary>A test of many rounds may end a pair early; its logs stay.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         await Primary.DisposeAsync();
         await Secondary.DisposeAsync();
         _directory.Dispose();
