@@ -10,6 +10,7 @@ internal sealed partial class PrimaryRole
     private const string Unanswered = "a promotion was asked for and never answered";
 
     private ITimer? _promotionLease; // guarded by _changes
+    private Guid _rival; // guarded by _changes: the generation that was last told of as a split brain
 
     /// <summary>Stops acknowledging, then answers: what it says is still true when the answer arrives.</summary>
     public async Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease)
@@ -100,8 +101,13 @@ internal sealed partial class PrimaryRole
         HistoryRelation relation = History.Compare(State.History, position.History);
         if (relation == HistoryRelation.TheirsNewer)
             await FenceUnderChangesAsync(position.Generation);
-        else if (relation == HistoryRelation.Diverged)
+        else if (relation == HistoryRelation.Diverged && _rival != position.Generation.Id)
+        {
+            // A waiting primary asks on and on: one rival is one event.
+            _rival = position.Generation.Id;
             Journal.Publish(EventTypes.SplitBrain, ("ours", State.Generation.ToString()), ("theirs", position.Generation.ToString()));
+        }
+
         return relation;
     }
 

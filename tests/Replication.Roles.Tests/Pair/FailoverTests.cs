@@ -124,6 +124,7 @@ public sealed class FailoverTests
         VerbException refusal = await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         Assert.Equal(VerbFailure.Refused, refusal.Failure);
         Assert.Contains("split brain", refusal.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         Assert.Single(pair.PrimaryJournal.Of(EventTypes.SplitBrain));
     }
 
