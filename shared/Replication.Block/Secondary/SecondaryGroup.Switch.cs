@@ -92,6 +92,8 @@ public sealed partial class SecondaryGroup
         // A checkpoint that comes after a promotion would throw the view away that was promoted.
         if (Stage is NodeStage.Failover or NodeStage.FailoverFailed)
             return "the secondary has been promoted";
+        if (request.AbandonsView)
+            return null;
         // Invariant Whole, whoever asks and before the role has recorded it.
         return request.Precondition?.Invoke() ?? (_state.Session is { Failed: true } ? "a mirrored write has failed: the disk may lack it until a sync completes" : null);
     }

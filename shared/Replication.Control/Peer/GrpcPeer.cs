@@ -47,7 +47,10 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
         return Read(() =>
         {
             Versions.Check(response.Versions);
-            return new AttachReply(Session(response.Session), response.Epoch, Value<NodeStage>(response.Stage, "stage"));
+            return new AttachReply(Session(response.Session), response.Epoch, Value<NodeStage>(response.Stage, "stage"))
+            {
+                OverlayFreeBytes = InRange(response.OverlayFreeBytes, 0, long.MaxValue, "overlay_free_bytes"),
+            };
         });
     }
 

@@ -22,6 +22,7 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
             Epoch = reply.Epoch,
             Stage = ToWire(reply.Stage),
             Generation = ToWire(node.GetStatus().Generation),
+            OverlayFreeBytes = reply.OverlayFreeBytes,
         };
     });
 

@@ -20,7 +20,7 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     {
         Versions.Check(request.Versions);
         Roles.SyncMode sync = request.Sync == Colo.Protocol.V1.SyncMode.Unspecified ? Roles.SyncMode.Auto : Value<Roles.SyncMode>(request.Sync, "sync");
-        StartResult result = await node.StartAsync(Value<Block.State.NodeRole>(request.Mode, "mode"), sync, context.CancellationToken);
+        StartResult result = await node.StartAsync(Value<Block.State.NodeRole>(request.Mode, "mode"), sync, request.AbandonView, context.CancellationToken);
         return new StartResponse
         {
             Generation = ToWire(result.Generation),
@@ -28,6 +28,20 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
             SyncedBytes = result.SyncedBytes,
             ElapsedMs = (long)result.Elapsed.TotalMilliseconds,
         };
+    });
+
+    public override Task<ResyncResponse> Resync(ResyncRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
+    {
+        Versions.Check(request.Versions);
+        ResyncResult result = await node.ResyncAsync(request.AbandonView, context.CancellationToken);
+        return new ResyncResponse { SyncedBytes = result.SyncedBytes, ElapsedMs = (long)result.Elapsed.TotalMilliseconds };
+    });
+
+    public override Task<VerifyResponse> Verify(VerifyRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
+    {
+        Versions.Check(request.Versions);
+        VerifyResult result = await node.VerifyAsync(request.Repair, context.CancellationToken);
+        return new VerifyResponse { DifferingBytes = result.DifferingBytes, RepairedBytes = result.RepairedBytes, ElapsedMs = (long)result.Elapsed.TotalMilliseconds };
     });
 
     public override Task<CheckpointResponse> Checkpoint(CheckpointRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>

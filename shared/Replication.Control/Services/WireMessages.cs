@@ -73,6 +73,7 @@ internal static class WireMessages
         Disks = { request.Disks.Select(disk => new V1.DiskDescription { Name = disk.Name, LengthBytes = disk.LengthBytes }) },
         PrimaryControl = request.PrimaryControl,
         Sync = (V1.SyncMode)request.Sync,
+        AbandonView = request.AbandonView,
     };
 
     public static AttachRequest FromWire(V1.AttachMirrorRequest request)
@@ -86,7 +87,10 @@ internal static class WireMessages
             request.Epoch,
             [.. request.Disks.Select((disk, i) => (Name(disk.Name, $"disks[{i}].name"), InRange(disk.LengthBytes, 1, long.MaxValue, $"disks[{i}].length_bytes")))],
             request.PrimaryControl,
-            Value<SyncMode>(request.Sync, "sync"));
+            Value<SyncMode>(request.Sync, "sync"))
+        {
+            AbandonView = request.AbandonView,
+        };
     }
 
     public static V1.CommitCheckpointRequest ToCommit(CommitRequest request) => new()

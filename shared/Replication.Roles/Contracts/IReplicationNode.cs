@@ -10,7 +10,17 @@ public interface IReplicationNode : IReplicationPeer, IAsyncDisposable
 {
     NodeStatus GetStatus();
 
-    Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, CancellationToken cancellationToken);
+    /// <param name="mode">Must be the node's role.</param>
+    /// <param name="sync">How the secondary is brought up to date.</param>
+    /// <param name="abandonView">The secondary may give its view up where what it lacks does not fit its overlay.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken);
+
+    /// <summary>Brings a detached pair back: attaches and copies what the secondary lacks, without a checkpoint. Nothing to do while replicating.</summary>
+    Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken);
+
+    /// <summary>Compares every disk of the pair with the guest running; where <paramref name="repair"/>, copies the primary's content to what differs.</summary>
+    Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken);
 
     /// <summary>The node verb with QEMU's meaning: a primary does nothing, a secondary switches. Returns the epoch.</summary>
     Task<ulong> CheckpointAsync(CancellationToken cancellationToken);

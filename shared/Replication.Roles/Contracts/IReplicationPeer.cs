@@ -8,12 +8,20 @@ namespace Replication.Roles;
 /// <param name="Disks">Name and length in bytes of every disk of the group.</param>
 /// <param name="PrimaryControl">Where the secondary reaches the primary; empty where unknown.</param>
 /// <param name="Sync">How the primary will bring the secondary up to date.</param>
-public sealed record AttachRequest(string Group, IReadOnlyList<Generation> History, ulong Epoch, IReadOnlyList<(string Name, long LengthBytes)> Disks, string PrimaryControl, SyncMode Sync);
+public sealed record AttachRequest(string Group, IReadOnlyList<Generation> History, ulong Epoch, IReadOnlyList<(string Name, long LengthBytes)> Disks, string PrimaryControl, SyncMode Sync)
+{
+    /// <summary>The secondary gives its view up, durably, and is no node to fail over to until the sync is done: what is missing does not fit its overlay.</summary>
+    public bool AbandonView { get; init; }
+}
 
 /// <param name="Session">Token of the new session; the mirror export of a disk is NAME@TOKEN (32 hexadecimal digits).</param>
 /// <param name="Epoch">The secondary's epoch: the truth, where the two differ.</param>
 /// <param name="Stage">The secondary's stage after the attach.</param>
-public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage);
+public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage)
+{
+    /// <summary>Bytes of old content that the overlay can still take: what bounds a sync that keeps the view.</summary>
+    public long OverlayFreeBytes { get; init; } = long.MaxValue;
+}
 
 /// <summary>Where the other node stands, by its record.</summary>
 public sealed record PeerPosition(NodeRole Role, NodeStage Stage, IReadOnlyList<Generation> History, ulong Epoch)

@@ -26,7 +26,23 @@ public sealed record DiskOptions(string Name, string Path);
 
 public sealed record OverlayOptions(string Directory, int BlockSizeBytes, long LimitBytes, long SoftLimitBytes);
 
-public sealed record MirrorOptions(Acknowledge Acknowledge, TimeSpan Deadline, long WindowBytes, bool AllowPlain);
+/// <summary>Whether a detached pair comes back by itself.</summary>
+public enum ResyncPolicy
+{
+    /// <summary>The primary reconnects, and copies what the secondary lacks.</summary>
+    Auto,
+
+    /// <summary>It waits for <c>coloctl resync</c>.</summary>
+    Manual,
+}
+
+public sealed record MirrorOptions(Acknowledge Acknowledge, TimeSpan Deadline, long WindowBytes, bool AllowPlain)
+{
+    public ResyncPolicy Resync { get; init; } = ResyncPolicy.Auto;
+
+    /// <summary>The most that syncs and resyncs copy, in bytes a second; 0: no limit. Guest writes are not paced.</summary>
+    public long ResyncRate { get; init; }
+}
 
 /// <param name="Control">The peer's control endpoint as it was configured; null: none.</param>
 /// <param name="Mirror">The peer's mirror listener (an NBD address as configured); null: none.</param>

@@ -25,6 +25,15 @@ public enum CheckpointOutcome
 
 public sealed record StartResult(Generation Generation, ulong Epoch, long SyncedBytes, TimeSpan Elapsed);
 
+/// <param name="SyncedBytes">What travelled.</param>
+/// <param name="Elapsed">From the verb to the secondary that lacks nothing.</param>
+public sealed record ResyncResult(long SyncedBytes, TimeSpan Elapsed);
+
+/// <param name="DifferingBytes">Bytes of blocks that differed while nothing was on its way to them.</param>
+/// <param name="RepairedBytes">Those of them that were overwritten with the primary's content.</param>
+/// <param name="Elapsed">What the comparison took.</param>
+public sealed record VerifyResult(long DifferingBytes, long RepairedBytes, TimeSpan Elapsed);
+
 /// <param name="Generation">The generation that is in force now.</param>
 /// <param name="Serving">From the verb to the first request that could be served.</param>
 /// <param name="PrimaryFenced">The old primary confirmed that it has stopped.</param>

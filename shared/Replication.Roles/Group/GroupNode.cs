@@ -42,19 +42,23 @@ public sealed class GroupNode : IReplicationNode
 
     public NodeStatus GetStatus() => _role.GetStatus();
 
-    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, CancellationToken cancellationToken)
+    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken)
     {
         if (mode != Role)
             throw new VerbException(VerbFailure.Refused, $"start in mode {StageTable.NameOf(mode)} is refused: this node is the {StageTable.NameOf(Role)}");
         return _role switch
         {
-            PrimaryRole primary => primary.StartAsync(sync, cancellationToken),
+            PrimaryRole primary => primary.StartAsync(sync, abandonView, cancellationToken),
             SecondaryRole secondary => secondary.StartAsync(),
             _ => throw Wrong("start", Role),
         };
     }
 
     public Task<ulong> CheckpointAsync(CancellationToken cancellationToken) => _role.CheckpointAsync(cancellationToken);
+
+    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) => throw NotYet(Primary("resync"), Verb.Resync);
+
+    public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) => throw NotYet(Primary("verify"), Verb.Verify);
 
     public Task<ulong> StopAsync(CancellationToken cancellationToken) => Primary("stop").StopAsync(cancellationToken);
 
@@ -114,6 +118,12 @@ public sealed class GroupNode : IReplicationNode
         {
             _context.Log.Warn($"at the end: {e.Message}");
         }
+    }
+
+    private static VerbException NotYet(PrimaryRole role, Verb verb)
+    {
+        StageTable.Check(NodeRole.Primary, role.GetStatus().Stage, verb);
+        return new VerbException(VerbFailure.Invalid, "the verb is not available in this version");
     }
 
     private PrimaryRole Primary(string verb) => _role as PrimaryRole ?? throw Wrong(verb, NodeRole.Primary);

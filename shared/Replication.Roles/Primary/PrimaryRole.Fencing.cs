@@ -16,6 +16,7 @@ internal sealed partial class PrimaryRole
     public async Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease)
     {
         CheckGroup(group);
+        Check(Verb.Hold);
         _holds.Add(HoldReason.PromotionAsked);
         using (await _changes.EnterAsync())
         {

@@ -5,7 +5,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     /// <summary>Attach, sync, first checkpoint; the guest runs all the while. Undone as a whole when a step fails.</summary>
-    public async Task<StartResult> StartAsync(SyncMode sync, CancellationToken cancellationToken)
+    public async Task<StartResult> StartAsync(SyncMode sync, bool abandonView, CancellationToken cancellationToken)
     {
         Check(Verb.Start);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
@@ -18,7 +18,7 @@ internal sealed partial class PrimaryRole
         var undo = new UndoStack();
         try
         {
-            MirrorAttachment attachment = await AttachAsync(peer, sync, undo, cancellationToken);
+            MirrorAttachment attachment = await AttachAsync(peer, sync, abandonView, undo, cancellationToken);
             long syncedBytes = await SyncAsync(attachment, peer, sync, cancellationToken);
             ulong epoch = await FirstCheckpointAsync(attachment, peer, cancellationToken);
             undo.Commit();
@@ -46,11 +46,14 @@ internal sealed partial class PrimaryRole
         Check(Verb.Start);
     }
 
-    private async Task<MirrorAttachment> AttachAsync(IReplicationPeer peer, SyncMode sync, UndoStack undo, CancellationToken cancellationToken)
+    private async Task<MirrorAttachment> AttachAsync(IReplicationPeer peer, SyncMode sync, bool abandonView, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
         var request = new AttachRequest(
-            Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, sync);
+            Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, sync)
+        {
+            AbandonView = abandonView,
+        };
         AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
         undo.Add(() => peer.DetachMirrorAsync(reply.Session, CancellationToken.None));
         await AdoptEpochAsync(reply.Epoch);

@@ -30,6 +30,8 @@ internal sealed partial class SecondaryRole
         CheckHistory(request.History);
         await EndSessionAsync("superseded", "a newer mirror session has been attached");
 
+        if (request.AbandonView && Stage == NodeStage.Running)
+            await AbandonViewAsync();
         bool keepsView = Stage == NodeStage.Running;
         await _group.UpdateRecordAsync(record => record! with
         {
@@ -42,8 +44,26 @@ internal sealed partial class SecondaryRole
         _session = Open(state);
         _context.Log.SessionOpened(state.Token);
         LogStage();
-        return new AttachReply(state.Token, Record.Epoch, Stage);
+        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? OverlayFreeBytes() : long.MaxValue };
     }
+
+    /// <summary>The operator has said that what the secondary lacks may cost its view: from here on there is nothing to fail over to until a sync is done.</summary>
+    private async Task AbandonViewAsync()
+    {
+        SwitchResult result = await _group.CheckpointAsync(new SwitchRequest
+        {
+            Next = record => record with { Stage = NodeStage.Syncing, Flags = record.Flags | EpochFlags.Incomplete },
+            WithOverlays = false,
+            AbandonsView = true,
+            Deadline = Options.Mirror.Deadline,
+        });
+        if (!result.Switched)
+            throw new VerbException(VerbFailure.Failed, $"the view could not be given up: {result.Reason}", result.Error);
+        LogStage();
+    }
+
+    // What the live epoch holds; files that are still being given back are not known here.
+    private long OverlayFreeBytes() => Math.Max(0, Options.Overlay!.LimitBytes - _group.Disks.Sum(disk => disk.ActiveBytes + disk.HiddenBytes));
 
     public async Task DetachMirrorAsync(Guid session)
     {

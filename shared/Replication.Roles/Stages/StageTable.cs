@@ -9,6 +9,7 @@ namespace Replication.Roles;
 /// <remarks>
 /// <code>
 /// primary    standalone -> syncing -> replicating -> detached -> syncing …       secondary  none -> syncing -> running -> failover -> done
+///            detached -> resyncing -> replicating                                           running -> syncing (view given up)
 ///            replicating -> stopped -> syncing                                              running -> stopped -> syncing
 ///            any -> fenced, any but fenced -> standalone (failover)                         failover -> failover-failed -> failover
 /// </code>
@@ -19,14 +20,18 @@ internal static class StageTable
     {
         [(NodeRole.Primary, NodeStage.Standalone)] = ([NodeStage.Syncing, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Waiting)] =
-            ([NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Hold]),
+            ([NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced], [Verb.Start, Verb.Resync, Verb.Failover, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Syncing)] =
             ([NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced], [Verb.Failover, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Replicating)] =
             ([NodeStage.Detached, NodeStage.Stopped, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced],
-             [Verb.BeginCheckpoint, Verb.Checkpoint, Verb.Stop, Verb.Failover, Verb.Hold]),
+             [Verb.BeginCheckpoint, Verb.Checkpoint, Verb.Stop, Verb.Failover, Verb.Hold, Verb.Resync, Verb.Verify]),
         [(NodeRole.Primary, NodeStage.Detached)] =
-            ([NodeStage.Syncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
+            ([NodeStage.Syncing, NodeStage.Resyncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced],
+             [Verb.Start, Verb.Resync, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
+        [(NodeRole.Primary, NodeStage.Resyncing)] =
+            ([NodeStage.Replicating, NodeStage.Detached, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced],
+             [Verb.Start, Verb.Resync, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Stopped)] =
             ([NodeStage.Syncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Fenced)] = ([], [Verb.Hold]),
@@ -34,7 +39,7 @@ internal static class StageTable
         [(NodeRole.Secondary, NodeStage.None)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
         [(NodeRole.Secondary, NodeStage.Syncing)] = ([NodeStage.Running, NodeStage.None], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),
         [(NodeRole.Secondary, NodeStage.Running)] =
-            ([NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent], [Verb.Start, Verb.AttachMirror, Verb.Checkpoint, Verb.CommitCheckpoint, Verb.Failover]),
+            ([NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing], [Verb.Start, Verb.AttachMirror, Verb.Checkpoint, Verb.CommitCheckpoint, Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Inconsistent)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
         [(NodeRole.Secondary, NodeStage.Failover)] = ([NodeStage.Done, NodeStage.FailoverFailed], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.FailoverFailed)] = ([NodeStage.Failover], [Verb.Failover]),
@@ -73,6 +78,8 @@ internal static class StageTable
         Verb.Stop => "stop",
         Verb.Failover => "failover",
         Verb.AttachMirror => "attaching a mirror",
+        Verb.Resync => "resync",
+        Verb.Verify => "verify",
         _ => "hold",
     };
 
@@ -82,6 +89,7 @@ internal static class StageTable
         (NodeRole.Primary, NodeStage.Replicating) => " already",
         (NodeRole.Primary, NodeStage.Waiting) => "; it waits for its peer to confirm its generation",
         (NodeRole.Primary, NodeStage.Fenced) => "; its peer has been promoted, a newer generation is in force",
+        (NodeRole.Primary, NodeStage.Resyncing) => "; wait until resync has returned",
         (NodeRole.Primary, NodeStage.Syncing) or (NodeRole.Secondary, NodeStage.Syncing) => "; wait until start has returned",
         (NodeRole.Secondary, NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done) => "; it has been promoted",
         (NodeRole.Secondary, NodeStage.Inconsistent) => "; its overlays cannot be trusted, run start",

@@ -11,4 +11,6 @@ internal enum Verb
     Failover,
     AttachMirror,
     Hold,
+    Resync,
+    Verify,
 }

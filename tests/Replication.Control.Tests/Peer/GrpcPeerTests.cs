@@ -11,7 +11,7 @@ namespace Replication.Control.Tests.Peer;
 public sealed class GrpcPeerTests
 {
     private static readonly AttachRequest s_attach = new(
-        "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full);
+        "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full) { AbandonView = true };
 
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(200);
 
@@ -24,9 +24,9 @@ public sealed class GrpcPeerTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync(unixSocket);
         using var peer = new GrpcPeer(host.Address);
-        Assert.Equal(new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing), await peer.AttachMirrorAsync(s_attach, default));
+        Assert.Equal(new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31 }, await peer.AttachMirrorAsync(s_attach, default));
         var heard = Assert.IsType<AttachRequest>(host.Node.Called);
-        Assert.Equal((s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync), (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync));
+        Assert.Equal((s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync, true), (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync, heard.AbandonView));
         Assert.Equal(s_attach.History, heard.History);
         Assert.Equal(s_attach.Disks, heard.Disks);
     }

@@ -43,8 +43,14 @@ internal sealed class FakeNode : IReplicationNode
 
     public NodeStatus GetStatus() => Fails is null ? Status : throw Fails;
 
-    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, CancellationToken cancellationToken) =>
-        Answer(("start", mode, sync), new StartResult(Second, 12, 13, TimeSpan.FromMilliseconds(14)), cancellationToken);
+    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken) =>
+        Answer(("start", mode, sync, abandonView), new StartResult(Second, 12, 13, TimeSpan.FromMilliseconds(14)), cancellationToken);
+
+    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) =>
+        Answer(("resync", abandonView), new ResyncResult(26, TimeSpan.FromMilliseconds(27)), cancellationToken);
+
+    public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) =>
+        Answer(("verify", repair), new VerifyResult(28, 29, TimeSpan.FromMilliseconds(30)), cancellationToken);
 
     public Task<ulong> CheckpointAsync(CancellationToken cancellationToken) => Answer("checkpoint", 15UL, cancellationToken);
 
@@ -60,7 +66,7 @@ internal sealed class FakeNode : IReplicationNode
         Answer(("end", epoch, outcome), (20UL, TimeSpan.FromMilliseconds(3.5)), cancellationToken);
 
     public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) =>
-        Answer(request, new AttachReply(SomeSession, 21, NodeStage.Syncing), cancellationToken);
+        Answer(request, new AttachReply(SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31 }, cancellationToken);
 
     public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Answer(("detach", session), 0, cancellationToken);
 

@@ -60,8 +60,24 @@ public sealed class ReplicationGrpcServiceTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
         StartResponse response = await host.Verbs.StartAsync(new StartRequest { Mode = mode, Sync = sync });
-        Assert.Equal(("start", expectedMode, expectedSync), host.Node.Called);
+        Assert.Equal(("start", expectedMode, expectedSync, false), host.Node.Called);
         Assert.Equal(new StartResponse { Generation = WireValues.ToWire(FakeNode.Second), Epoch = 12, SyncedBytes = 13, ElapsedMs = 14 }, response);
+    }
+
+    [Fact]
+    public async Task Resync_and_verify_pass_what_they_were_asked()
+    {
+        await using ServiceHost host = await ServiceHost.StartAsync();
+        await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, AbandonView = true });
+        Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, true), host.Node.Called);
+        foreach (bool said in new[] { false, true })
+        {
+            Assert.Equal(new ResyncResponse { SyncedBytes = 26, ElapsedMs = 27 }, await host.Verbs.ResyncAsync(new ResyncRequest { AbandonView = said }));
+            Assert.Equal(("resync", said), host.Node.Called);
+            Assert.Equal(
+                new VerifyResponse { DifferingBytes = 28, RepairedBytes = 29, ElapsedMs = 30 }, await host.Verbs.VerifyAsync(new VerifyRequest { Repair = said }));
+            Assert.Equal(("verify", said), host.Node.Called);
+        }
     }
 
     [Fact]

@@ -25,6 +25,10 @@ internal sealed class TestPair : IAsyncDisposable
     }
 
     public Acknowledge Acknowledge { get; }
+
+    /// <summary>Nodes that are opened from here on come back by themselves, or wait for the verb.</summary>
+    public ResyncPolicy Resync { get; set; } = ResyncPolicy.Manual;
+
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; }
     public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
@@ -59,7 +63,7 @@ internal sealed class TestPair : IAsyncDisposable
         return pair;
     }
 
-    public Task<StartResult> StartAsync(SyncMode sync = SyncMode.Auto) => Primary.StartAsync(NodeRole.Primary, sync, default);
+    public Task<StartResult> StartAsync(SyncMode sync = SyncMode.Auto) => Primary.StartAsync(NodeRole.Primary, sync, abandonView: false, default);
 
     public async Task<ulong> CheckpointAsync()
     {
@@ -129,7 +133,7 @@ internal sealed class TestPair : IAsyncDisposable
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
         Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, 1 << 30, 1 << 29) : null,
-        Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), 64 << 20, AllowPlain: false),
+        Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), 64 << 20, AllowPlain: false) { Resync = Resync },
         Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
     };

@@ -5,24 +5,25 @@ namespace Replication.Roles.Tests.Stages;
 /// <summary>Every stage × verb and stage × stage of both roles, against tables written down a second time, by hand.</summary>
 public sealed class StageTableTests
 {
-    // A column a verb: start, checkpoint (node), begin, commit, stop, failover, attach, hold. '+' takes, '-' refuses.
+    // A column a verb: start, checkpoint (node), begin, commit, stop, failover, attach, hold, resync, verify. '+' takes, '-' refuses.
     private static readonly (NodeRole Role, NodeStage Stage, string Verbs)[] s_verbs =
     [
-        (NodeRole.Primary, NodeStage.Standalone, "++---+-+"),
-        (NodeRole.Primary, NodeStage.Waiting, "+----+-+"),
-        (NodeRole.Primary, NodeStage.Syncing, "-----+-+"),
-        (NodeRole.Primary, NodeStage.Replicating, "-++-++-+"),
-        (NodeRole.Primary, NodeStage.Detached, "++---+-+"),
-        (NodeRole.Primary, NodeStage.Stopped, "+----+-+"),
-        (NodeRole.Primary, NodeStage.Fenced, "-------+"),
-        (NodeRole.Secondary, NodeStage.None, "+-----+-"),
-        (NodeRole.Secondary, NodeStage.Syncing, "+--+--+-"),
-        (NodeRole.Secondary, NodeStage.Running, "++-+-++-"),
-        (NodeRole.Secondary, NodeStage.Inconsistent, "+-----+-"),
-        (NodeRole.Secondary, NodeStage.Failover, "-----+--"),
-        (NodeRole.Secondary, NodeStage.FailoverFailed, "-----+--"),
-        (NodeRole.Secondary, NodeStage.Done, "-----+--"),
-        (NodeRole.Secondary, NodeStage.Stopped, "+-----+-"),
+        (NodeRole.Primary, NodeStage.Standalone, "++---+-+--"),
+        (NodeRole.Primary, NodeStage.Waiting, "+----+-++-"),
+        (NodeRole.Primary, NodeStage.Syncing, "-----+-+--"),
+        (NodeRole.Primary, NodeStage.Replicating, "-++-++-+++"),
+        (NodeRole.Primary, NodeStage.Detached, "++---+-++-"),
+        (NodeRole.Primary, NodeStage.Resyncing, "++---+-++-"),
+        (NodeRole.Primary, NodeStage.Stopped, "+----+-+--"),
+        (NodeRole.Primary, NodeStage.Fenced, "-------+--"),
+        (NodeRole.Secondary, NodeStage.None, "+-----+---"),
+        (NodeRole.Secondary, NodeStage.Syncing, "+--+--+---"),
+        (NodeRole.Secondary, NodeStage.Running, "++-+-++---"),
+        (NodeRole.Secondary, NodeStage.Inconsistent, "+-----+---"),
+        (NodeRole.Secondary, NodeStage.Failover, "-----+----"),
+        (NodeRole.Secondary, NodeStage.FailoverFailed, "-----+----"),
+        (NodeRole.Secondary, NodeStage.Done, "-----+----"),
+        (NodeRole.Secondary, NodeStage.Stopped, "+-----+---"),
     ];
 
     public static TheoryData<NodeRole, NodeStage, string> Rows()
