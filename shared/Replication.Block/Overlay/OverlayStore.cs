@@ -19,12 +19,15 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
     public async ValueTask<OverlaySet> CreateAsync(ulong id)
     {
         var layers = new List<OverlayLayers>(disks.Count);
+        var made = new List<BlockOverlay>(2 * disks.Count);
         try
         {
             foreach ((string disk, long lengthBytes) in disks)
             {
                 BlockOverlay active = await CreateOverlayAsync(disk, s_layers[0], id, lengthBytes);
+                made.Add(active);
                 BlockOverlay hidden = await CreateOverlayAsync(disk, s_layers[1], id, lengthBytes);
+                made.Add(hidden);
                 layers.Add(new OverlayLayers(active, hidden));
             }
 
@@ -32,8 +35,7 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
         }
         catch
         {
-            foreach (OverlayLayers made in layers)
-                await made.DisposeAsync();
+            await DisposeAsync(made);
             TryDelete(id);
             throw;
         }
@@ -185,16 +187,14 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
 
     private void TryDelete(ulong id)
     {
-        foreach (string file in files.List().Where(file => TryParse(file, out ulong found) && found == id))
+        try
         {
-            try
-            {
+            foreach (string file in files.List().Where(file => TryParse(file, out ulong found) && found == id))
                 files.Delete(file);
-            }
-            catch (IOException)
-            {
-                // What stays is removed at the next open; nothing reads it.
-            }
+        }
+        catch (IOException)
+        {
+            // What stays is removed at the next open; nothing reads it.
         }
     }
 

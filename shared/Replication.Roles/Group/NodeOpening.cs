@@ -25,7 +25,7 @@ internal static class NodeOpening
             CheckOverlay(options);
             StateDirectory directory = await StateDirectory.OpenAsync(new FileStore(options.StateDirectory, services.Workers), services.Decorate);
             opened.Push(directory);
-            NodeState state = await NodeState.OpenAsync(directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId);
+            NodeState state = await NodeState.OpenAsync(directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId, services.BootId());
             var context = new RoleContext
             {
                 Options = options,

@@ -27,4 +27,7 @@ public sealed record NodeServices
 
     /// <summary>Random ids: session tokens and generations.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
+
+    /// <summary>The id of the machine's boot; another one than the state's means that what was not flushed may be lost.</summary>
+    public Func<Guid> BootId { get; init; } = Replication.Block.State.BootId.Read;
 }

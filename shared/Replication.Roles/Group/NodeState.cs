@@ -16,7 +16,13 @@ internal sealed class NodeState : IAsyncDisposable
     private readonly StateDirectory _directory;
     private readonly AsyncMutex _turn = new();
 
-    private NodeState(StateDirectory directory) => _directory = directory;
+    private readonly Guid _boot;
+
+    private NodeState(StateDirectory directory, Guid boot)
+    {
+        _directory = directory;
+        _boot = boot;
+    }
 
     public NodeRole Role => Manifest.Role;
 
@@ -40,9 +46,8 @@ internal sealed class NodeState : IAsyncDisposable
 
     /// <summary>Reads the state, or begins it: a primary with a first generation, a secondary with none.</summary>
     /// <exception cref="StateException">The directory belongs to another group or to other disks, or cannot be read.</exception>
-    public static async Task<NodeState> OpenAsync(StateDirectory directory, NodeOptions options, IReadOnlyList<ManifestDisk> disks, Func<Guid> newId)
+    public static async Task<NodeState> OpenAsync(StateDirectory directory, NodeOptions options, IReadOnlyList<ManifestDisk> disks, Func<Guid> newId, Guid boot)
     {
-        Guid boot = BootId.Read();
         if (directory.Manifest is null)
         {
             bool isPrimary = options.InitialRole == NodeRole.Primary;
@@ -61,7 +66,7 @@ internal sealed class NodeState : IAsyncDisposable
         Check(manifest, directory, options, disks);
         if (directory.Record.Current is null)
             await BeginAsync(directory, newId);
-        var state = new NodeState(directory) { IsFromAnotherBoot = manifest.BootId != boot };
+        var state = new NodeState(directory, boot) { IsFromAnotherBoot = manifest.BootId != boot };
         if (state.History.Count > 0 && state.Record.GenerationId != state.Generation.Id)
             throw new StateException($"state directory {options.StateDirectory}: the record names generation {state.Record.GenerationNumber} ({state.Record.GenerationId:N}), the manifest ends with {state.Generation}");
         return state;
@@ -71,7 +76,7 @@ internal sealed class NodeState : IAsyncDisposable
     public static Guid GroupIdOf(string group) => new(SHA256.HashData(Encoding.UTF8.GetBytes(group)).AsSpan(0, 16), bigEndian: true);
 
     /// <summary>What was found has been dealt with: the state is this boot's from here on.</summary>
-    public void TrustBoot() => _directory.SaveManifest(Manifest with { BootId = BootId.Read() });
+    public void TrustBoot() => _directory.SaveManifest(Manifest with { BootId = _boot });
 
     public void RememberPeer(string address)
     {

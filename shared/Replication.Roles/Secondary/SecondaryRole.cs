@@ -40,7 +40,7 @@ internal sealed partial class SecondaryRole : INodeRole
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
         var overlays = new FileStore(overlay.Directory, services.Workers);
-        BlockNode overlayLock = OverlayLock.Take(overlays);
+        BlockNode overlayLock = OverlayLock.Take(overlays, context.Options.Group);
         var worker = new BackgroundThread("overlays");
         SecondaryGroup? group = null;
         try

@@ -29,6 +29,9 @@ internal sealed class TestPair : IAsyncDisposable
     /// <summary>Nodes that are opened from here on come back by themselves, or wait for the verb.</summary>
     public ResyncPolicy Resync { get; set; } = ResyncPolicy.Manual;
 
+    /// <summary>The machines' boot; another one for a node that is opened after a reboot.</summary>
+    public Guid Boot { get; set; } = Guid.NewGuid();
+
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; }
     public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
@@ -109,6 +112,13 @@ internal sealed class TestPair : IAsyncDisposable
         await OpenSecondaryAsync();
     }
 
+    /// <summary>A secondary of another group, with a state of its own, on this one's overlay directory.</summary>
+    public async Task OpenStrangerAsync()
+    {
+        NodeOptions options = Options(NodeRole.Secondary, "vm2") with { StateDirectory = _directory["state-stranger"] };
+        await using GroupNode stranger = await GroupNode.OpenAsync(options, Services(new TestJournal(), SecondaryDisks, SecondaryFaults, ToPrimary));
+    }
+
     /// <summary>Both disks of every number hold the same bytes.</summary>
     public async Task DisksAreEqualAsync()
     {
@@ -126,9 +136,9 @@ internal sealed class TestPair : IAsyncDisposable
         _directory.Dispose();
     }
 
-    private NodeOptions Options(NodeRole role) => new()
+    private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {
-        Group = "vm1",
+        Group = group,
         StateDirectory = _directory[$"state-{role}"],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
@@ -147,5 +157,6 @@ internal sealed class TestPair : IAsyncDisposable
         ConnectMirror = _ => Transport,
         OpenDisk = disk => disks.Single(node => node.Name == disk.Name),
         Decorate = faults.Decorate,
+        BootId = () => Boot,
     };
 }
