@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Colo.Protocol.V1;
+using Replication.Interop.Links;
 using Replication.Nbd;
 
 namespace Replication.Interop.Support;
@@ -9,10 +11,11 @@ internal sealed class Pair : IAsyncDisposable
 {
     private readonly TempDirectory _directory;
     private readonly TempDirectory _overlays;
+    private readonly Link? _link;
     private bool _disposed;
 
-    private Pair(TempDirectory directory, TempDirectory overlays, Node primary, Node secondary) =>
-        (_directory, _overlays, Primary, Secondary) = (directory, overlays, primary, secondary);
+    private Pair(TempDirectory directory, TempDirectory overlays, Node primary, Node secondary, Link? link) =>
+        (_directory, _overlays, Primary, Secondary, _link) = (directory, overlays, primary, secondary, link);
 
     public Node Primary { get; }
 
@@ -28,7 +31,7 @@ internal sealed class Pair : IAsyncDisposable
         Node primary = CreateNode(Binaries.Primary, directory, "p", options, settings =>
         {
             settings["Peer"] = new JsonObject { ["WaitAtStart"] = options.WaitAtStart };
-            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline };
+            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline, ["Window"] = options.Window };
         });
         Node secondary = CreateNode(Binaries.Secondary, directory, "s", options, settings =>
         {
@@ -39,7 +42,7 @@ internal sealed class Pair : IAsyncDisposable
         });
         for (int i = 0; i < options.DiskLengthsBytes.Count; i++)
             (options.Fill ?? Patterned)(i, primary.DiskPaths[i], secondary.DiskPaths[i]);
-        return new Pair(directory, overlays, primary, secondary);
+        return new Pair(directory, overlays, primary, secondary, options.Link);
 
         void Patterned(int disk, string ofPrimary, string ofSecondary)
         {
@@ -52,8 +55,8 @@ internal sealed class Pair : IAsyncDisposable
     public async Task StartNodesAsync()
     {
         await Secondary.StartAsync();
-        Primary.Settings["Peer"]!["Control"] = Secondary.Control;
-        Primary.Settings["Peer"]!["Mirror"] = Secondary.Mirror.ToString();
+        Primary.Settings["Peer"]!["Control"] = _link is null ? Secondary.Control : $"http://127.0.0.1:{_link.LeadTo(new Uri(Secondary.Control).Port)}";
+        Primary.Settings["Peer"]!["Mirror"] = _link is null ? Secondary.Mirror.ToString() : $"nbd://127.0.0.1:{_link.LeadTo(new Uri(Secondary.Mirror.ToString()).Port)}";
         await Primary.StartAsync();
     }
 
@@ -68,6 +71,20 @@ internal sealed class Pair : IAsyncDisposable
     public async Task<JsonElement> StatusAsync(string side) => (await DoAsync("status")).GetProperty(side);
 
     public async Task<string> StageAsync(string side) => (await StatusAsync(side)).GetProperty("stage").GetString()!;
+
+    /// <summary>One node's stage, asked without a process of its own: for what must be seen soon.</summary>
+    public static async Task<NodeStage> StageOfAsync(Node node) => (await node.Service.GetStatusAsync(new GetStatusRequest())).Status.Stage;
+
+    /// <summary>Waits until a node has come to a stage by itself, without a process for every question.</summary>
+    public static async Task BecomesAsync(Node node, NodeStage stage)
+    {
+        long until = Environment.TickCount64 + 30_000;
+        for (NodeStage now = await StageOfAsync(node); now != stage; now = await StageOfAsync(node))
+        {
+            Assert.True(Environment.TickCount64 < until, $"the node does not come to {stage}, it is {now}");
+            await Task.Delay(10);
+        }
+    }
 
     /// <summary>Waits until a node has come to a stage by itself.</summary>
     public async Task StageBecomesAsync(string side, params string[] stages)
@@ -111,6 +128,8 @@ internal sealed class Pair : IAsyncDisposable
         _disposed = true;
         await Primary.DisposeAsync();
         await Secondary.DisposeAsync();
+        if (_link is not null)
+            await _link.DisposeAsync();
         _directory.Dispose();
         _overlays.Dispose();
     }

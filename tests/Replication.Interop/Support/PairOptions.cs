@@ -1,3 +1,5 @@
+using Replication.Interop.Links;
+
 namespace Replication.Interop.Support;
 
 /// <summary>What a test's pair is like.</summary>
@@ -11,10 +13,16 @@ internal sealed record PairOptions
     /// <summary>Long by default: a busy machine is not what most tests are about.</summary>
     public string Deadline { get; init; } = "10s";
 
+    /// <summary>Forwarded bytes that may be unanswered.</summary>
+    public string Window { get; init; } = "64MiB";
+
     public string WaitAtStart { get; init; } = "30s";
 
     /// <summary>Unix sockets instead of TCP.</summary>
     public bool Unix { get; init; }
+
+    /// <summary>The wire from the primary to the secondary, for its mirror and its questions; the pair ends it. Needs TCP.</summary>
+    public Link? Link { get; init; }
 
     /// <summary>Rules of the secondary's fault nodes.</summary>
     public IReadOnlyList<string> SecondaryFaults { get; init; } = [];

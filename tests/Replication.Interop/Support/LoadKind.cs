@@ -1,0 +1,7 @@
+namespace Replication.Interop.Support;
+
+internal enum LoadKind
+{
+    Write,
+    Flush,
+}
