@@ -1,0 +1,15 @@
+using Replication.Nbd;
+
+namespace Replication.Benchmarks.Contestants;
+
+/// <summary>Something that serves a disk over NBD and is measured.</summary>
+internal interface IContestant : IAsyncDisposable
+{
+    string Name { get; }
+
+    /// <summary>Where the load goes.</summary>
+    NbdAddress Guest { get; }
+
+    /// <summary>The processes whose processor time counts.</summary>
+    IReadOnlyList<int> ProcessIds { get; }
+}

@@ -1,0 +1,26 @@
+using Replication.Benchmarks.Contestants;
+using Replication.Benchmarks.Load;
+using Replication.Block;
+
+namespace Replication.Benchmarks.Rows;
+
+/// <summary>
+/// How long a checkpoint takes from the caller's side, with so much in the hidden disk (mirrored writes) and as much in the active disk (the secondary guest's). No request is
+/// in flight: QEMU's secondary does not survive that.
+/// </summary>
+internal sealed class PauseRow(string name, string title, long dirtyBytes, long diskBytes) : Row(name, title, "ms", moreIsBetter: false)
+{
+    public override async Task<Sample> MeasureAsync(IContestant contestant, CancellationToken cancellationToken)
+    {
+        var pair = (IPair)contestant;
+        // What the last row left behind is not this one's, and a connection that has slept is not what is measured.
+        await pair.CheckpointAsync(cancellationToken);
+        if (dirtyBytes > 0)
+        {
+            await OwnLoad.FillAsync(pair.Guest, new BlockRange(0, dirtyBytes), cancellationToken);
+            await OwnLoad.FillAsync(pair.SecondaryGuest, new BlockRange(diskBytes / 2, dirtyBytes), cancellationToken);
+        }
+
+        return new Sample((await pair.CheckpointAsync(cancellationToken)).TotalMilliseconds);
+    }
+}
