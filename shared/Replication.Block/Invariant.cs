@@ -21,5 +21,5 @@ public static class Invariant
     /// <summary>Ends the process: for places that cannot be reached, and states that cannot be left.</summary>
     [DoesNotReturn]
     [StackTraceHidden]
-    public static void Broken(string message, Exception? cause = null) => Environment.FailFast($"Broken invariant: {message}", cause);
+    public static void Broken(string message, Exception? cause = null) => ProcessEnd.FailFast($"Broken invariant: {message}", cause);
 }

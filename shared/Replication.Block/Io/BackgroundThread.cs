@@ -4,7 +4,7 @@ namespace Replication.Block;
 /// <remarks>
 /// A piece that waits for a device lets the next one begin; it goes on where its wait ended. The queue holds a few pieces per disk and checkpoint, all of this node's own making.
 /// </remarks>
-public sealed class BackgroundThread : IBackgroundWorker, IDisposable
+public sealed class BackgroundThread : IBackgroundWorker
 {
     private readonly Lock _sync = new();
     private readonly Queue<Func<ValueTask>> _work = new(); // guarded by _sync

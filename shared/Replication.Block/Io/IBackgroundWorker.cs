@@ -3,10 +3,14 @@ using Replication.Block.Locks;
 namespace Replication.Block;
 
 /// <summary>Where work runs that no request waits for: giving overlays back, making the next ones, the commit.</summary>
-/// <remarks>One piece after the other, in order of arrival; a simulator runs the pieces when its scheduler says. A piece of work handles its own failures.</remarks>
-public interface IBackgroundWorker
+/// <remarks>One piece after the other, in order of arrival; a simulator runs the pieces when its scheduler says. A piece of work handles its own failures.
+/// Disposed by who started it, when nothing is posted any more; what was posted before still runs.</remarks>
+public interface IBackgroundWorker : IDisposable
 {
     void Post(Func<ValueTask> work);
+
+    /// <summary>A worker that has nothing of its own to end.</summary>
+    void IDisposable.Dispose() => GC.SuppressFinalize(this);
 }
 
 /// <summary>Turns of a long piece of work.</summary>

@@ -1,5 +1,4 @@
 using Replication.Block;
-using Replication.Block.Files;
 using Replication.Block.State;
 using Replication.Roles.Primary;
 using Replication.Roles.Secondary;
@@ -23,7 +22,7 @@ internal static class NodeOpening
             }
 
             CheckOverlay(options);
-            StateDirectory directory = await StateDirectory.OpenAsync(new FileStore(options.StateDirectory, services.Workers), services.Decorate);
+            StateDirectory directory = await StateDirectory.OpenAsync(services.OpenFiles(options.StateDirectory), services.Decorate);
             opened.Push(directory);
             NodeState state = await NodeState.OpenAsync(directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId, services.BootId());
             var context = new RoleContext

@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Files;
 using Replication.Roles.Mirror;
 
 namespace Replication.Roles;
@@ -18,6 +19,12 @@ public sealed record NodeServices
 
     /// <summary>The transport to the mirror listener at an address.</summary>
     public required Func<string, IMirrorTransport> ConnectMirror { get; init; }
+
+    /// <summary>The directory of that path, for files of the node's own; made where it does not exist.</summary>
+    public Func<string, IFileStore> OpenFiles { get => field ?? (path => new FileStore(path, Workers)); init; }
+
+    /// <summary>Starts a worker for what no request waits for; the name is for people.</summary>
+    public Func<string, IBackgroundWorker> StartWorker { get; init; } = name => new BackgroundThread(name);
 
     /// <summary>Opens and locks a disk.</summary>
     public required Func<DiskOptions, BlockNode> OpenDisk { get; init; }

@@ -132,7 +132,7 @@ internal sealed class NodeState : IAsyncDisposable
         }
         catch (BlockException e)
         {
-            Environment.FailFast($"the state directory takes no record any more, and what a restart would find is not known: {e.Message}", e);
+            ProcessEnd.FailFast($"the state directory takes no record any more, and what a restart would find is not known: {e.Message}", e);
         }
     }
 

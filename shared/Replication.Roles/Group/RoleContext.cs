@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Roles.Mirror;
 
 namespace Replication.Roles;
@@ -55,7 +56,7 @@ internal sealed class RoleContext
         catch (Exception e)
         {
             Log.BackgroundFailed(what, e);
-            Environment.FailFast($"{what}: {e.Message}", e);
+            ProcessEnd.FailFast($"{what}: {e.Message}", e);
         }
 
         TaskCompletionSource? settled = null;

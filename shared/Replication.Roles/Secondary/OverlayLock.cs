@@ -17,7 +17,7 @@ internal static class OverlayLock
 
     /// <summary>Held until the returned node is disposed, or the process ends in any way.</summary>
     /// <exception cref="StateException">The directory is in use by another process, belongs to another group, or cannot be written.</exception>
-    public static BlockNode Take(FileStore overlays, string group)
+    public static BlockNode Take(IFileStore overlays, string group)
     {
         BlockNode taken = TakeLock(overlays);
         try
@@ -35,7 +35,7 @@ internal static class OverlayLock
         }
     }
 
-    private static BlockNode TakeLock(FileStore overlays)
+    private static BlockNode TakeLock(IFileStore overlays)
     {
         try
         {

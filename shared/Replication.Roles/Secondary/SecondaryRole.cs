@@ -18,13 +18,13 @@ internal sealed partial class SecondaryRole : INodeRole
 {
     private readonly RoleContext _context;
     private readonly SecondaryGroup _group;
-    private readonly BackgroundThread _worker;
+    private readonly IBackgroundWorker _worker;
     private readonly BlockNode _overlayLock;
     private readonly AsyncMutex _verbs = new();
     private NodeStage _loggedStage; // only for the log
     private SecondarySession? _session; // written under _verbs; read anywhere
 
-    private SecondaryRole(RoleContext context, SecondaryGroup group, BackgroundThread worker, BlockNode overlayLock)
+    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, BlockNode overlayLock)
     {
         _overlayLock = overlayLock;
         _context = context;
@@ -39,9 +39,9 @@ internal sealed partial class SecondaryRole : INodeRole
     public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services)
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
-        var overlays = new FileStore(overlay.Directory, services.Workers);
+        IFileStore overlays = services.OpenFiles(overlay.Directory);
         BlockNode overlayLock = OverlayLock.Take(overlays, context.Options.Group);
-        var worker = new BackgroundThread("overlays");
+        IBackgroundWorker worker = services.StartWorker("overlays");
         SecondaryGroup? group = null;
         try
         {
