@@ -9,6 +9,18 @@ internal static class Limits
     /// <summary>Pause between two such questions: short against an operator's patience, long against a refused connection.</summary>
     public static readonly TimeSpan PositionQuestionInterval = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>The median wait after the first attempt to come back that failed: a link that flaps is usually back by then.</summary>
+    public static readonly TimeSpan ReconnectFirstWait = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The longest wait: short against the time that somebody who has mended a link is ready to wait.</summary>
+    public static readonly TimeSpan ReconnectLongestWait = TimeSpan.FromSeconds(10);
+
+    /// <summary>The longest sleep of a sync that is paced, before it looks whether it is still wanted.</summary>
+    public static readonly TimeSpan PaceStep = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Waits that are calculated ahead: with each about twice the one before, the cap is reached long before the last.</summary>
+    public const int ReconnectWaits = 12;
+
     /// <summary>How long a promotion waits for a primary that does not answer: the contract's bound for an unreachable node.</summary>
     public static readonly TimeSpan HoldQuestionDeadline = TimeSpan.FromSeconds(5);
 

@@ -34,7 +34,11 @@ internal sealed class OptionsReader
                 Durability = Durability.Process,
                 Disks = disks,
                 Overlay = Overlay(),
-                Mirror = new MirrorOptions(Choice<Acknowledge>("Mirror:Acknowledge"), Duration("Mirror:Deadline"), Size("Mirror:Window"), Flag("Mirror:AllowPlain")),
+                Mirror = new MirrorOptions(Choice<Acknowledge>("Mirror:Acknowledge"), Duration("Mirror:Deadline"), Size("Mirror:Window"), Flag("Mirror:AllowPlain"))
+                {
+                    Resync = Choice<ResyncPolicy>("Mirror:Resync"),
+                    ResyncRate = Size("Mirror:ResyncRate"),
+                },
                 Peer = new PeerOptions(PeerControl(), PeerMirror(), Duration("Peer:WaitAtStart")),
                 Faults = [.. _values.Indexes("Faults").Select(i => Text($"Faults:{i}"))],
             },

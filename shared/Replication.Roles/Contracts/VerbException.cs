@@ -20,4 +20,7 @@ public enum VerbFailure
 public sealed class VerbException(VerbFailure failure, string message, Exception? inner = null) : Exception(message, inner)
 {
     public VerbFailure Failure { get; } = failure;
+
+    /// <summary>Trying again does not help before somebody has changed something.</summary>
+    public bool NeedsOperator { get; init; }
 }

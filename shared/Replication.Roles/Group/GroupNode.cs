@@ -56,7 +56,7 @@ public sealed class GroupNode : IReplicationNode
 
     public Task<ulong> CheckpointAsync(CancellationToken cancellationToken) => _role.CheckpointAsync(cancellationToken);
 
-    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) => throw NotYet(Primary("resync"), Verb.Resync);
+    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) => Primary("resync").ResyncAsync(abandonView, cancellationToken);
 
     public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) => throw NotYet(Primary("verify"), Verb.Verify);
 

@@ -35,6 +35,7 @@ internal static class NodeOpening
                 ConnectPeer = services.ConnectPeer,
                 ConnectMirror = services.ConnectMirror,
                 NewId = services.NewId,
+                Random = services.Random,
             };
             INodeRole role = state.Role == NodeRole.Primary
                 ? new PrimaryRole(context, disks)

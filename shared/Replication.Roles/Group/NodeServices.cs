@@ -37,4 +37,7 @@ public sealed record NodeServices
 
     /// <summary>The id of the machine's boot; another one than the state's means that what was not flushed may be lost.</summary>
     public Func<Guid> BootId { get; init; } = Replication.Block.State.BootId.Read;
+
+    /// <summary>Randomness of waits, from 0 to 1.</summary>
+    public Func<double> Random { get; init; } = System.Random.Shared.NextDouble;
 }

@@ -25,6 +25,9 @@ internal sealed class RoleContext
     /// <summary>Random ids: tokens and generations.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
 
+    /// <summary>Randomness of waits, from 0 to 1.</summary>
+    public Func<double> Random { get; init; } = System.Random.Shared.NextDouble;
+
     /// <summary>Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.</summary>
     public void Run(string what, Func<Task> work)
     {

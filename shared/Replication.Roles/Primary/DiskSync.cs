@@ -54,23 +54,23 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             Extent local = await disk.Quorum.StatusAsync(rest);
             var extent = new BlockRange(offset, local.LengthBytes);
             if (local.Flags.HasFlag(ExtentFlags.Zero))
-                await ZeroWhereNeededAsync(extent, mirror);
+                await ZeroWhereNeededAsync(extent, mirror, cancellationToken);
             else if (useDigests)
                 await CopyDifferingAsync(extent, mirror, cancellationToken);
             else
-                await CopyAsync(extent);
+                await CopyAsync(extent, cancellationToken);
             offset = extent.EndBytes;
         }
     }
 
-    private async Task ZeroWhereNeededAsync(BlockRange range, BlockNode mirror)
+    private async Task ZeroWhereNeededAsync(BlockRange range, BlockNode mirror, CancellationToken cancellationToken)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
             Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (!remote.Flags.HasFlag(ExtentFlags.Zero))
-                await CopyAsync(extent);
+                await CopyAsync(extent, cancellationToken);
             offset = extent.EndBytes;
         }
     }
@@ -82,7 +82,7 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (remote.Flags.HasFlag(ExtentFlags.Zero))
-                await CopyAsync(extent);
+                await CopyAsync(extent, cancellationToken);
             else
                 await CompareAsync(extent, cancellationToken);
             offset = extent.EndBytes;
@@ -104,22 +104,23 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
                 from = offset;
             if (equal && from >= 0)
             {
-                await CopyAsync(BlockRange.FromBounds(from, offset));
+                await CopyAsync(BlockRange.FromBounds(from, offset), cancellationToken);
                 from = -1;
             }
         }
 
         if (from >= 0)
-            await CopyAsync(BlockRange.FromBounds(from, range.EndBytes));
+            await CopyAsync(BlockRange.FromBounds(from, range.EndBytes), cancellationToken);
     }
 
-    private async Task CopyAsync(BlockRange range)
+    private async Task CopyAsync(BlockRange range, CancellationToken cancellationToken)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.SyncCopyBytes)
         {
             // The oldest copy is done with its buffer then, and copies take buffers in turn.
             await DrainAsync(Limits.SyncCopiesInFlight - 1);
             var piece = new BlockRange(offset, Math.Min(Limits.SyncCopyBytes, range.EndBytes - offset));
+            await attachment.PaceAsync(piece.LengthBytes, cancellationToken);
             _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));
             _nextBuffer = (_nextBuffer + 1) % _buffers.Length;
         }

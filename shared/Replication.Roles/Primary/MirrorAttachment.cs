@@ -13,11 +13,13 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private readonly List<(PrimaryDisk Disk, IMirrorConnection Connection, MirrorLink Link, PrimaryFilter Filter)> _children = [];
     private readonly Lock _removalLock = new();
     private Task? _removal; // guarded by _removalLock
+    private readonly CopyPace _pace;
     private int _closing; // 0 or 1; Interlocked
 
-    private MirrorAttachment(PrimaryRole role, Guid token, MirrorSessionOptions options, TimeProvider time)
+    private MirrorAttachment(PrimaryRole role, Guid token, MirrorSessionOptions options, CopyPace pace, TimeProvider time)
     {
         _role = role;
+        _pace = pace;
         _time = time;
         Session = new MirrorSession(token, options, this, time);
     }
@@ -32,7 +34,7 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     {
         MirrorOptions options = context.Options.Mirror;
         var attachment = new MirrorAttachment(
-            role, token, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, context.Time);
+            role, token, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate), context.Time);
         try
         {
             foreach (PrimaryDisk disk in disks)
@@ -77,6 +79,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The link of a disk: what a sync asks for the status of the secondary's disk.</summary>
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
 
+    /// <summary>Before each copy of a sync: waits for as long as the configured rate wants it, or until the session is lost.</summary>
+    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) => _pace.TakeAsync(lengthBytes, ThrowIfLost, cancellationToken);
+
     /// <summary>Waits until everything that was forwarded has been answered.</summary>
     /// <exception cref="VerbException">It was not within the deadline, or the session is lost.</exception>
     public async Task DrainAsync(TimeSpan deadline)
@@ -92,14 +97,14 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
 
     /// <summary>Every disk of the secondary is flushed. These flushes are no guest's, so the session's own watch does not see them: one that is not answered in time loses it.</summary>
     /// <exception cref="VerbException">The session is lost.</exception>
-    public async Task FlushAsync()
+    public async Task FlushAsync(CancellationToken cancellationToken)
     {
         TimeSpan deadline = Session.Options.FlushDeadline;
         foreach (var child in _children)
         {
             try
             {
-                await child.Connection.Node.FlushAsync().AsTask().WaitAsync(deadline, _time);
+                await child.Connection.Node.FlushAsync().AsTask().WaitAsync(deadline, _time, cancellationToken);
             }
             catch (TimeoutException)
             {

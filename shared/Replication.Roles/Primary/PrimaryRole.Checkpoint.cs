@@ -13,7 +13,13 @@ internal sealed partial class PrimaryRole
     {
         Check(Verb.BeginCheckpoint);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
+        return await BeginCheckpointUnderVerbsAsync(epoch, deadline, cancellationToken);
+    }
+
+    private async Task<BegunCheckpoint> BeginCheckpointUnderVerbsAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken)
+    {
         Check(Verb.BeginCheckpoint);
+        _cameBackByItself = false;
         if (_hold is { } held && (epoch == 0 || held.Begun.Epoch == epoch))
             return held.Begun;
         if (_hold is not null)

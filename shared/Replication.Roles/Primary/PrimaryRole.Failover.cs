@@ -20,8 +20,9 @@ internal sealed partial class PrimaryRole
         _holds.Add(HoldReason.Promoting);
         try
         {
-            // A start that is under way holds the verbs; without its session it ends.
+            // A start or a resync that is under way holds the verbs; without its session it ends, and it does not wait for the peer any longer.
             _attachment?.Session.End();
+            Interrupt();
             using AsyncMutex.Holder verb = await _verbs.EnterAsync();
             Check(Verb.Failover);
             await GoOnAloneAsync();
@@ -82,9 +83,9 @@ internal sealed partial class PrimaryRole
         try
         {
             // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
-            await attachment.FlushAsync();
+            await attachment.FlushAsync(cancellationToken);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             throw AsVerbFailure("stop", e);
         }
@@ -156,7 +157,7 @@ internal sealed partial class PrimaryRole
         try
         {
             await attachment.DrainAsync(Options.Mirror.Deadline);
-            await attachment.FlushAsync();
+            await attachment.FlushAsync(CancellationToken.None);
         }
         catch (Exception e) when (e is IOException or VerbException)
         {

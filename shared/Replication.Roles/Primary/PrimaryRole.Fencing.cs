@@ -93,7 +93,10 @@ internal sealed partial class PrimaryRole
             Generation theirs = position.Generation;
             throw new VerbException(
                 VerbFailure.Refused,
-                $"split brain: primary is at generation {State.Generation} epoch {State.Record.Epoch}, secondary at generation {theirs} epoch {position.Epoch}; neither continues the other");
+                $"split brain: primary is at generation {State.Generation} epoch {State.Record.Epoch}, secondary at generation {theirs} epoch {position.Epoch}; neither continues the other")
+            {
+                NeedsOperator = true,
+            };
         }
     }
 

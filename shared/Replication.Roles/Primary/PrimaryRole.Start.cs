@@ -7,18 +7,28 @@ internal sealed partial class PrimaryRole
     /// <summary>Attach, sync, first checkpoint; the guest runs all the while. Undone as a whole when a step fails.</summary>
     public async Task<StartResult> StartAsync(SyncMode sync, bool abandonView, CancellationToken cancellationToken)
     {
-        Check(Verb.Start);
+        CheckStart(sync, abandonView);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
-        Check(Verb.Start);
+        CheckStart(sync, abandonView);
+        if (_stage == NodeStage.Replicating)
+            return await StartAfterComingBackAsync(cancellationToken);
         IReplicationPeer peer = RequirePeer();
-        if (_transport is null)
-            throw new VerbException(VerbFailure.Invalid, "Replication:Peer:Mirror is not configured on the primary: it does not know where to mirror to");
+        RequireTransport();
         long began = Time.GetTimestamp();
-        await ConfirmGenerationAsync(peer, cancellationToken);
+        using Interruption interruption = Interruptible(cancellationToken);
+        await ConfirmGenerationAsync(peer, Verb.Start, interruption.Token);
+        return await RepeatWithoutViewAsync(abandonView, givesUpView => StartOnceAsync(peer, sync, abandonView, givesUpView, began, interruption.Token));
+    }
+
+    private async Task<StartResult> StartOnceAsync(
+        IReplicationPeer peer, SyncMode sync, bool abandonView, bool givesUpView, long began, CancellationToken cancellationToken)
+    {
         var undo = new UndoStack();
+        var attach = new AttachOrder(Verb.Start, NodeStage.Syncing, sync, abandonView, givesUpView);
+        MirrorAttachment? attachment = null;
         try
         {
-            MirrorAttachment attachment = await AttachAsync(peer, sync, abandonView, undo, cancellationToken);
+            (attachment, _) = await AttachAsync(peer, attach, undo, cancellationToken);
             long syncedBytes = await SyncAsync(attachment, peer, sync, cancellationToken);
             ulong epoch = await FirstCheckpointAsync(attachment, peer, cancellationToken);
             undo.Commit();
@@ -28,7 +38,7 @@ internal sealed partial class PrimaryRole
         catch (Exception e) when (e is VerbException or IOException or OperationCanceledException)
         {
             await undo.RunAsync(_context.Log.UndoFailed);
-            throw AsVerbFailure("start", e);
+            throw AsSyncFailure(Verb.Start, e, attachment);
         }
         finally
         {
@@ -36,34 +46,31 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>Never start on a guess: a peer that has been promoted fences us here.</summary>
-    private async Task ConfirmGenerationAsync(IReplicationPeer peer, CancellationToken cancellationToken)
+    /// <summary>Never go on on a guess: a peer that has been promoted fences us here.</summary>
+    private async Task<PeerPosition> ConfirmGenerationAsync(IReplicationPeer peer, Verb verb, CancellationToken cancellationToken)
     {
         PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
         await JudgeAsync(position);
         if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
-            throw new VerbException(VerbFailure.Refused, "start is refused: the primary is waiting, and this secondary does not know its generation; if the old peer is gone, run failover --node primary");
-        Check(Verb.Start);
+            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary does not know its generation; if the old peer is gone, run failover --node primary");
+        Check(verb);
+        return position;
     }
 
-    private async Task<MirrorAttachment> AttachAsync(IReplicationPeer peer, SyncMode sync, bool abandonView, UndoStack undo, CancellationToken cancellationToken)
+    /// <summary>Opens a session and joins its links to the quorums: every guest write from the return on is forwarded. Also returns the secondary's stage.</summary>
+    private async Task<(MirrorAttachment Attachment, NodeStage Secondary)> AttachAsync(
+        IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
-        var request = new AttachRequest(
-            Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, sync)
-        {
-            AbandonView = abandonView,
-        };
-        AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
-        undo.Add(() => peer.DetachMirrorAsync(reply.Session, CancellationToken.None));
+        AttachReply reply = await OpenSessionAsync(peer, order, undo, cancellationToken);
         await AdoptEpochAsync(reply.Epoch);
 
         MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, _disks, cancellationToken);
         undo.Add(() => LeaveAsync(attachment, before));
         using (await _changes.EnterAsync())
         {
-            Check(Verb.Start);
-            Transition(NodeStage.Syncing);
+            Check(order.Verb);
+            Transition(order.Stage);
             _attachment = attachment;
         }
 
@@ -79,7 +86,7 @@ internal sealed partial class PrimaryRole
         }
 
         attachment.ThrowIfLost();
-        return attachment;
+        return (attachment, reply.Stage);
     }
 
     private async Task<long> SyncAsync(MirrorAttachment attachment, IReplicationPeer peer, SyncMode sync, CancellationToken cancellationToken)
@@ -98,7 +105,7 @@ internal sealed partial class PrimaryRole
             }
         }
 
-        await attachment.FlushAsync();
+        await attachment.FlushAsync(cancellationToken);
         await peer.CompleteSyncAsync(attachment.Token, cancellationToken);
         attachment.ThrowIfLost();
         Journal.Publish(EventTypes.ResyncCompleted, ("syncedBytes", synced));
@@ -172,8 +179,8 @@ internal sealed partial class PrimaryRole
 
     private void CheckStillSyncing()
     {
-        if (_stage != NodeStage.Syncing)
-            throw new VerbException(VerbFailure.Refused, $"start is refused: the primary has become {StageTable.NameOf(_stage)} meanwhile");
+        if (_stage is not NodeStage.Syncing and not NodeStage.Resyncing)
+            throw new VerbException(VerbFailure.Refused, $"the sync is given up: the primary has become {StageTable.NameOf(_stage)} meanwhile");
     }
 
     private async Task BeginReplicatingAsync(MirrorAttachment attachment, ulong epoch)
@@ -214,11 +221,9 @@ internal sealed partial class PrimaryRole
         {
             if (_attachment == attachment)
                 _attachment = null;
-            if (_stage == NodeStage.Syncing)
+            if (_stage is NodeStage.Syncing or NodeStage.Resyncing)
                 Transition(State.Record is { Stage: NodeStage.Detached } ? NodeStage.Detached : before);
         }
-
-        _holds.Remove(HoldReason.Settling);
     }
 
     private static VerbException AsVerbFailure(string verb, Exception e) => e switch

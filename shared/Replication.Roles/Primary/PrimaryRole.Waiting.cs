@@ -42,32 +42,6 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>
-    /// A detached primary has no session whose end would tell it of a promotion, and may be cut off or frozen while its peer is promoted: it asks on and on, so that it is
-    /// fenced soon after it can hear of it (invariant Fence).
-    /// </summary>
-    private async Task WatchPeerAsync()
-    {
-        try
-        {
-            while (_stage == NodeStage.Detached)
-            {
-                await Task.Delay(Limits.PositionQuestionInterval, Time, _stopping.Token);
-                if (await AskAsync(Limits.PositionQuestionDeadline) is not { } position)
-                    continue;
-                using (await _changes.EnterAsync())
-                {
-                    if (_stage == NodeStage.Detached && History.Compare(State.History, position.History) == HistoryRelation.TheirsNewer)
-                        await FenceUnderChangesAsync(position.Generation);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The node is shutting down.
-        }
-    }
-
     private async Task<bool> TrySettleWaitingAsync(PeerPosition position)
     {
         try

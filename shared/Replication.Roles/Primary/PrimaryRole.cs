@@ -12,7 +12,7 @@ namespace Replication.Roles.Primary;
 /// </summary>
 /// <remarks>
 /// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release, fence),
-/// Loss (a session ended), Waiting (restarted with a peer on record).</para>
+/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself).</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage, record and holds together;
 /// inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
@@ -149,7 +149,13 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         _stage = next;
         _context.Log.StageChanged(NodeRole.Primary, from, next);
         if (next == NodeStage.Detached)
-            _context.Run("watch the peer of a detached primary", WatchPeerAsync);
+            FollowPeer();
+    }
+
+    private void RequireTransport()
+    {
+        if (_transport is null)
+            throw new VerbException(VerbFailure.Invalid, "Replication:Peer:Mirror is not configured on the primary: it does not know where to mirror to");
     }
 
     private IReplicationPeer RequirePeer() =>

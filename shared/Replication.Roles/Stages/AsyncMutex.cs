@@ -22,6 +22,19 @@ internal sealed class AsyncMutex
         return new Holder(this);
     }
 
+    /// <summary>Null where somebody has it: for work that can come back later.</summary>
+    public Holder? TryEnter()
+    {
+        lock (_lock)
+        {
+            if (_taken)
+                return null;
+            _taken = true;
+        }
+
+        return new Holder(this);
+    }
+
     private void Exit()
     {
         TaskCompletionSource? next;

@@ -71,7 +71,7 @@ internal static class StageTable
 
     public static string NameOf(NodeRole role) => role.ToString().ToLowerInvariant();
 
-    private static string NameOf(Verb verb) => verb switch
+    public static string NameOf(Verb verb) => verb switch
     {
         Verb.Start => "start",
         Verb.Checkpoint or Verb.BeginCheckpoint or Verb.CommitCheckpoint => "checkpoint",

@@ -31,7 +31,7 @@ internal sealed class Pair : IAsyncDisposable
         Node primary = CreateNode(Binaries.Primary, directory, "p", options, settings =>
         {
             settings["Peer"] = new JsonObject { ["WaitAtStart"] = options.WaitAtStart };
-            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline, ["Window"] = options.Window };
+            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline, ["Window"] = options.Window, ["Resync"] = options.Resync };
         });
         Node secondary = CreateNode(Binaries.Secondary, directory, "s", options, settings =>
         {

@@ -16,6 +16,9 @@ internal sealed record PairOptions
     /// <summary>Forwarded bytes that may be unanswered.</summary>
     public string Window { get; init; } = "64MiB";
 
+    /// <summary>A pair that comes back by itself would be faster than most tests.</summary>
+    public string Resync { get; init; } = "manual";
+
     public string WaitAtStart { get; init; } = "30s";
 
     /// <summary>Unix sockets instead of TCP.</summary>

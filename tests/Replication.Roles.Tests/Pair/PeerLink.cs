@@ -5,7 +5,12 @@ namespace Replication.Roles.Tests.Pair;
 /// <summary>The control connection to the other node, which a test can cut, and whose replies it can lose.</summary>
 internal sealed class PeerLink : IReplicationPeer
 {
+    private int _refused; // Interlocked
+
     public GroupNode? Target { get; set; }
+
+    /// <summary>Calls that did not arrive.</summary>
+    public int Refused => Volatile.Read(ref _refused);
 
     /// <summary>Calls do not arrive.</summary>
     public bool IsCut { get; set; }
@@ -40,7 +45,11 @@ internal sealed class PeerLink : IReplicationPeer
     private async Task<T> Call<T>(string name, Func<IReplicationPeer, Task<T>> call)
     {
         if (IsCut || Target is null)
+        {
+            Interlocked.Increment(ref _refused);
             throw new VerbException(VerbFailure.Unreachable, "the peer cannot be reached");
+        }
+
         T result = await call(Target);
         if (AfterCallOf is { } after && after.Name == name)
         {

@@ -1,0 +1,120 @@
+using Replication.Block.State;
+
+namespace Replication.Roles.Primary;
+
+/// <remarks>
+/// One loop for as long as this primary is detached. It asks its peer's position on and on: a detached primary has no session whose end would tell it of a promotion, so this is how it is
+/// fenced soon after it can hear of one (invariant Fence). Where the policy is <c>auto</c> it also brings the pair back: an attempt that fails is followed by the next after
+/// a back-off; one that somebody has to do something about is told once, and is not repeated before the peer has changed. Attempts give way to verbs.
+/// </remarks>
+internal sealed partial class PrimaryRole
+{
+    private bool _following; // guarded by _changes: the loop runs
+
+    /// <summary>Called under <see cref="_changes"/> when the stage becomes detached; a loop that has not noticed yet goes on.</summary>
+    private void FollowPeer()
+    {
+        if (_following)
+            return;
+        _following = true;
+        _context.Run("follow the peer of a detached primary", FollowPeerAsync);
+    }
+
+    private async Task FollowPeerAsync()
+    {
+        var pace = new ReconnectPace(Time, _context.Random);
+        try
+        {
+            while (await IsStillWantedAsync())
+            {
+                await Task.Delay(Limits.PositionQuestionInterval, Time, _stopping.Token);
+                // A verb that brings the pair back asks for itself.
+                if (_stage != NodeStage.Detached)
+                    continue;
+                PeerPosition? position = await AskAsync(Limits.PositionQuestionDeadline);
+                if (position is null)
+                    pace.PeerIsGone();
+                else if (!await FenceDetachedAsync(position) && Options.Mirror.Resync == ResyncPolicy.Auto && _transport is not null && pace.IsDue(position))
+                    await TryComeBackAsync(position, pace);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The node is shutting down.
+        }
+    }
+
+    private async Task<bool> IsStillWantedAsync()
+    {
+        using (await _changes.EnterAsync())
+            return _following = _stage is NodeStage.Detached or NodeStage.Syncing or NodeStage.Resyncing;
+    }
+
+    private async Task<bool> FenceDetachedAsync(PeerPosition position)
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (_stage == NodeStage.Detached && History.Compare(State.History, position.History) == HistoryRelation.TheirsNewer)
+                await FenceUnderChangesAsync(position.Generation);
+            return _stage != NodeStage.Detached;
+        }
+    }
+
+    private async Task TryComeBackAsync(PeerPosition position, ReconnectPace pace)
+    {
+        using AsyncMutex.Holder? verb = _verbs.TryEnter();
+        if (verb is null || _stage != NodeStage.Detached)
+            return;
+        try
+        {
+            await ResyncUnderVerbsAsync(abandonView: false, CancellationToken.None);
+            _cameBackByItself = true;
+            pace.Succeeded();
+        }
+        catch (VerbException e) when (e.NeedsOperator)
+        {
+            pace.Block(position);
+            Journal.Publish(EventTypes.Error, ("verb", "resync"), ("message", e.Message));
+            _context.Log.Warn($"the pair does not come back by itself: {e.Message}");
+        }
+        catch (VerbException e)
+        {
+            pace.Failed();
+            _context.Log.Warn($"the pair has not come back, and the next attempt follows: {e.Message}");
+        }
+    }
+
+    private void CheckStart(SyncMode sync, bool abandonView)
+    {
+        // Whoever restarts a node and then runs start gets what start is for, also where the pair was faster.
+        if (_stage == NodeStage.Replicating && _cameBackByItself && sync == SyncMode.Auto && !abandonView)
+            return;
+        Check(Verb.Start);
+    }
+
+    /// <summary>The pair has come back by itself just before: what is left of start is its checkpoint.</summary>
+    private async Task<StartResult> StartAfterComingBackAsync(CancellationToken cancellationToken)
+    {
+        long began = Time.GetTimestamp();
+        BegunCheckpoint begun = await BeginCheckpointUnderVerbsAsync(0, null, cancellationToken);
+        var outcome = CheckpointOutcome.Unknown;
+        VerbException? failure = null;
+        try
+        {
+            await RequirePeer().CommitCheckpointAsync(begun.ToCommit(), cancellationToken);
+            outcome = CheckpointOutcome.Committed;
+        }
+        catch (VerbException e)
+        {
+            failure = e;
+            if (e.Failure != VerbFailure.Unreachable)
+                outcome = CheckpointOutcome.Aborted;
+        }
+
+        (ulong epoch, _) = await EndCheckpointAsync(begun.Epoch, outcome, cancellationToken);
+        if (epoch < begun.Epoch)
+            throw failure!;
+        Journal.Publish(EventTypes.Started, ("epoch", epoch), ("syncedBytes", _lastResync!.SyncedBytes));
+        return new StartResult(State.Generation, epoch, _lastResync.SyncedBytes, Time.GetElapsedTime(began));
+    }
+}
