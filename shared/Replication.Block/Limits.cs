@@ -47,4 +47,9 @@ internal static class Limits
 
     /// <summary>Objects of waiting guest writes that a quorum keeps for reuse: as many as all connections of a disk usually have in flight.</summary>
     public const int QuorumPooledAcknowledgements = 512;
+
+    /// <summary>
+    /// A longer zeroing or trim is not forwarded while mirrored: it completes locally and follows in the background. The peer makes undo copies of what it zeroes, and has a deadline for the answer.
+    /// </summary>
+    public const long ForwardedZeroBytes = 8 << 20;
 }

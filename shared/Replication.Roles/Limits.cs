@@ -39,6 +39,14 @@ internal static class Limits
     /// <summary>Bytes of one sync copy: the largest forward.</summary>
     public const int SyncCopyBytes = 1 << 20;
 
+    /// <summary>Unit of the primary's dirty marks where the overlays' block size is not configured: the same default.</summary>
+    public const int MarksBlockBytes = 4 << 10;
+
+    /// <summary>
+    /// How often a hold is begun that finds long zeroing which came after the drain: a guest that trims all the time gets its checkpoint between two trims, one that never pauses fails it.
+    /// </summary>
+    public const int HoldAttempts = 16;
+
     /// <summary>What one digest covers: small enough that one changed block does not send a megabyte, large enough that digests are 0.05 % of the data.</summary>
     public const int DigestPieceBytes = 64 << 10;
 

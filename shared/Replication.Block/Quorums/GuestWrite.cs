@@ -28,6 +28,9 @@ internal readonly struct GuestWrite
 
     public static GuestWrite Discard(BlockRange range, WriteFlags flags) => new(BlockOperation.Discard, range, default, flags);
 
+    /// <summary>It follows in the background: nobody waits for the peer to zero so much.</summary>
+    public bool IsLongZeroing => Operation != BlockOperation.Write && Range.LengthBytes > Limits.ForwardedZeroBytes;
+
     /// <summary>The same request once its payload is used up.</summary>
     public GuestWrite WithoutData() => new(Operation, Range, default, _flags);
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Replication.Block.Dirty;
 using Replication.Block.Locks;
 
 namespace Replication.Block.Quorums;
@@ -21,14 +22,14 @@ public sealed partial class Quorum
         ValueTask forward;
         try
         {
-            MirrorChild mirror = _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
+            MirrorChild mirror = RequireMirror(range);
             Memory<byte> content = buffer[..(int)range.LengthBytes];
-            bool hole = await IsHoleAsync(range);
+            bool hole = await HoleAsync(range) == range.LengthBytes;
             if (!hole)
                 await _local.ReadAsync(range.OffsetBytes, content);
             if (filter is not null && !filter(range, hole ? default : content.Span))
                 return 0;
-            forward = hole ? mirror.Link.CopyZeroesAsync(range) : mirror.Link.CopyAsync(range.OffsetBytes, content);
+            forward = await EnqueueCopyAsync(mirror, range, hole ? default : content);
         }
         finally
         {
@@ -37,6 +38,38 @@ public sealed partial class Quorum
 
         await forward;
         return range.LengthBytes;
+    }
+
+    /// <summary>
+    /// The same for a run of marked blocks of any length: copies a hole at its beginning, or else as much as fits the buffer. Returns the bytes that travelled; the rest stays marked as it was.
+    /// </summary>
+    /// <param name="range">Whole blocks of the marks.</param>
+    /// <param name="buffer">Scratch memory of the caller's: whole blocks.</param>
+    public async ValueTask<long> CopyMarkedAsync(BlockRange range, Memory<byte> buffer)
+    {
+        RangeLock.Ticket ticket = await _ranges.AcquireAsync(range);
+        ValueTask forward;
+        BlockRange copied;
+        try
+        {
+            MirrorChild mirror = RequireMirror(range);
+            long holeBytes = await HoleAsync(range);
+            // A hole that ends inside a block is that block's data.
+            if (holeBytes < range.LengthBytes && _marks is { } marks)
+                holeBytes -= holeBytes % marks.BlockSizeBytes;
+            copied = range with { LengthBytes = holeBytes > 0 ? holeBytes : Math.Min(range.LengthBytes, buffer.Length) };
+            Memory<byte> content = holeBytes > 0 ? default : buffer[..(int)copied.LengthBytes];
+            if (holeBytes == 0)
+                await _local.ReadAsync(copied.OffsetBytes, content);
+            forward = await EnqueueCopyAsync(mirror, copied, content);
+        }
+        finally
+        {
+            _ranges.Release(ticket);
+        }
+
+        await forward;
+        return copied.LengthBytes;
     }
 
     private ValueTask ChangeAsync(GuestWrite write)
@@ -68,29 +101,67 @@ public sealed partial class Quorum
     {
         GateTicket stay = _gate!.TryEnter(out GateTicket entered) && _admission.AdmitsWrites ? entered : await EnterWhenAdmittedAsync(entered, write);
         RangeLock.Ticket ticket = default;
+        MirrorChild? reserved = null;
         try
         {
-            MirrorChild? reserved = _mirror;
-            if (reserved is not null)
-                await reserved.Link.Window.ReserveAsync(write.PayloadBytes);
+            if (_mirror is { } child)
+            {
+                await child.Link.Window.ReserveAsync(write.PayloadBytes);
+                reserved = child;
+            }
+
             ticket = await _ranges.AcquireAsync(write.Range);
+            DirtyMarks? marks = _marks;
+            if (marks is not null && await MarkAsync(marks, write.Range) is { } unmarked)
+                return new BegunWrite(unmarked, default);
             // Under the lock: a child that was added meanwhile must get this write, one that was removed must not. The room for a new one
             // was not reserved; so many bytes over its window as the requests in flight of that moment do no harm.
             MirrorChild? mirror = _mirror;
-            ValueTask forward = mirror is null ? default : write.ForwardTo(mirror.Node);
+            ValueTask forward = mirror is null ? default : Forward(mirror, marks, write);
             reserved?.Link.Window.Release(write.PayloadBytes);
+            reserved = null;
             BlockException? localFailure = await Outcome(write.ApplyTo(_local));
             if (localFailure is not null && mirror is not null)
-                await RepairAsync(mirror, write.Range);
+                await RepairAsync(mirror, marks, write.Range);
             return new BegunWrite(localFailure, forward);
         }
         finally
         {
+            reserved?.Link.Window.Release(write.PayloadBytes);
             if (ticket.IsHeld)
                 _ranges.Release(ticket);
             _gate.Exit(stay);
         }
     }
+
+    // The mark precedes the difference; without it nothing may be changed, and that is the guest's error.
+    private static ValueTask<BlockException?> MarkAsync(DirtyMarks marks, BlockRange range) => Outcome(marks.BeforeWriteAsync(range));
+
+    private static ValueTask Forward(MirrorChild mirror, DirtyMarks? marks, GuestWrite write)
+    {
+        if (marks is not null && write.IsLongZeroing)
+        {
+            marks.DemandCopy(write.Range);
+            return default;
+        }
+
+        ValueTask forward = write.ForwardTo(mirror.Node);
+        marks?.Forwarded(write.Range);
+        return forward;
+    }
+
+    // Under the range lock. The mark before the copy: whoever repairs a block knows that it differs.
+    private async ValueTask<ValueTask> EnqueueCopyAsync(MirrorChild mirror, BlockRange range, ReadOnlyMemory<byte> content)
+    {
+        DirtyMarks? marks = _marks;
+        if (marks is not null)
+            await marks.BeforeWriteAsync(range);
+        ValueTask forward = content.IsEmpty ? mirror.Link.CopyZeroesAsync(range) : mirror.Link.CopyAsync(range.OffsetBytes, content);
+        marks?.Forwarded(range);
+        return forward;
+    }
+
+    private MirrorChild RequireMirror(BlockRange range) => _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
 
     private async ValueTask FinishLaterAsync(GuestWrite write, ValueTask<BegunWrite> begin) => await FinishAsync(write, await begin);
 
@@ -121,11 +192,14 @@ public sealed partial class Quorum
     }
 
     // Under the range lock. Behind the failed write's own forward, since the link keeps the order.
-    private async ValueTask RepairAsync(MirrorChild mirror, BlockRange range)
+    private async ValueTask RepairAsync(MirrorChild mirror, DirtyMarks? marks, BlockRange range)
     {
+        // What a disk shows right after an error may not last: its content follows once more in the background.
+        marks?.DemandCopy(range);
         if (range.LengthBytes > Limits.RepairBytes)
         {
-            mirror.Link.Lose(range, "a failed write of the local disk left too much to repair on the mirror");
+            if (marks is null)
+                mirror.Link.Lose(range, "a failed write of the local disk left too much to repair on the mirror");
             return;
         }
 
@@ -146,12 +220,13 @@ public sealed partial class Quorum
         }
     }
 
-    private async ValueTask<bool> IsHoleAsync(BlockRange range)
+    // How much of the range, from its beginning, is known to read as zeroes.
+    private async ValueTask<long> HoleAsync(BlockRange range)
     {
         if (_local.Capabilities.Status != Capability.Native)
-            return false;
+            return 0;
         Extent extent = await _local.StatusAsync(range);
-        return extent.Flags.HasFlag(ExtentFlags.Zero) && extent.LengthBytes == range.LengthBytes;
+        return extent.Flags.HasFlag(ExtentFlags.Zero) ? extent.LengthBytes : 0;
     }
 
     internal void Report(BlockException? localFailure, BlockException? forwardFailure)

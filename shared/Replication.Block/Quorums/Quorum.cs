@@ -1,3 +1,4 @@
+using Replication.Block.Dirty;
 using Replication.Block.Locks;
 
 namespace Replication.Block.Quorums;
@@ -11,7 +12,7 @@ namespace Replication.Block.Quorums;
 /// the same lock. Guest reads and block status go to the local child alone.
 /// A failed local write leaves its range undefined while the mirror may have the new content: the range's real content is then copied to the mirror, and where that cannot be done
 /// the mirror's session ends. The mirror child comes and goes while the guest runs; when <see cref="AddChildAsync"/> returns, no write is under way that the
-/// child does not see. Without a gate the quorum is a thin filter with the one child (a secondary's guest side) and takes no locks.
+/// child does not see. With dirty marks (No lost dirt) every change and every copy is marked under its range lock before it is made. Without a gate the quorum is a thin filter with the one child (a secondary's guest side) and takes no locks.
 /// </remarks>
 public sealed partial class Quorum : BlockNode
 {
@@ -23,6 +24,7 @@ public sealed partial class Quorum : BlockNode
     private readonly Stack<PendingAcknowledgement> _idleAcknowledgements = new(); // guarded by itself
     private readonly Lock _childLock = new();
     private volatile MirrorChild? _mirror; // written under _childLock
+    private volatile DirtyMarks? _marks; // written by the role, which serialises its own changes
 
     /// <summary>A quorum of the one child; nothing can be added.</summary>
     public Quorum(string name, BlockNode local, GuestAdmission admission)
@@ -43,6 +45,19 @@ public sealed partial class Quorum : BlockNode
     /// <summary>The mirror child's name; null without one.</summary>
     public string? MirrorName => _mirror?.Node.Name;
 
+    /// <summary>The disk's dirty marks; null while nothing is marked.</summary>
+    public DirtyMarks? Marks => _marks;
+
+    /// <summary>From now on every change is marked before it is made, or none is; at completion no write is under way that did otherwise. The marks stay the caller's.</summary>
+    public ValueTask MarkAsync(DirtyMarks? marks)
+    {
+        _marks = marks;
+        return WaitForWritesAsync();
+    }
+
+    /// <summary>Waits until every guest write and copy that holds or waits for its range now has let go of it: it is on the local disk, and its forward is enqueued.</summary>
+    public ValueTask WaitForWritesAsync() => _ranges.WaitForOverlappingAsync(new BlockRange(0, LengthBytes));
+
     /// <summary>
     /// Adds the mirror child. Every guest write that begins from now on is forwarded; at completion all others are on the local disk.
     /// </summary>
@@ -62,7 +77,7 @@ public sealed partial class Quorum : BlockNode
             _mirror = new MirrorChild(node, link);
         }
 
-        await _ranges.WaitForOverlappingAsync(new BlockRange(0, LengthBytes));
+        await WaitForWritesAsync();
     }
 
     /// <summary>Removes the mirror child; at completion no guest write will still be enqueued there. What was enqueued is the link's affair.</summary>
@@ -78,7 +93,7 @@ public sealed partial class Quorum : BlockNode
             _mirror = null;
         }
 
-        await _ranges.WaitForOverlappingAsync(new BlockRange(0, LengthBytes));
+        await WaitForWritesAsync();
     }
 
     /// <summary>Children belong to whoever built the graph.</summary>

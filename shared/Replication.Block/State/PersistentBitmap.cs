@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Replication.Block.Bitmaps;
 using Replication.Block.Locks;
@@ -12,6 +13,9 @@ namespace Replication.Block.State;
 /// bytes): an older image of a word never lands over a newer one.</para>
 /// <para>A write that failed may be in the file all the same. Its words are remembered as unsettled: they are written again by the next update that touches them, and by
 /// <see cref="SettleAsync"/>, which whoever relies on a mark being <i>absent</i> calls first.</para>
+/// <para>Two ways to clear. <see cref="ClearAsync"/> is for who holds the locks of those blocks: file first, memory second. <see cref="ReleaseAsync"/> runs beside writers that hold none
+/// of them and look at a mark to save a write: memory first, then a second look at what they have claimed, then the file.</para>
+/// <para>Power: with <c>durable</c> a mark is flushed before it is seen, one flush for all that wait at the same time. A clear never is: what a crash takes back is only a mark too many.</para>
 /// <para>File: 4 KiB header (magic 8 bytes, version u32, granularity u32, disk length i64, CRC-32C u32 of those 24 bytes), then the words, 64 bits each, little-endian. Sparse: a hole
 /// is clear marks, and loading skips it.</para>
 /// </remarks>
@@ -32,9 +36,13 @@ public sealed class PersistentBitmap : IAsyncDisposable
     private readonly HashSet<long> _unsettled = [];
     private volatile bool _settled = true;
 
-    private PersistentBitmap(BlockNode file, long diskLengthBytes, int granularityBytes)
+    // Null where the page cache is safe enough.
+    private readonly SharedFlush? _flush;
+
+    private PersistentBitmap(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable)
     {
         _file = file;
+        _flush = durable ? new SharedFlush(file) : null;
         GranularityBytes = granularityBytes;
         Bits = new BlockBitmap((diskLengthBytes + granularityBytes - 1) / granularityBytes);
     }
@@ -56,25 +64,38 @@ public sealed class PersistentBitmap : IAsyncDisposable
         return HeaderBytes + (bits + 63) / 64 * WordBytes;
     }
 
+    /// <summary>
+    /// Begins a bitmap without marks in a file that may hold an older one. All of it is allocated, so that a full file system cannot fail a mark later; the file is the bitmap's from
+    /// here on.
+    /// </summary>
+    public static async ValueTask<PersistentBitmap> CreateAllocatedAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
+    {
+        await file.WriteZeroesAsync(new BlockRange(0, file.LengthBytes), WriteFlags.NoUnmap);
+        PersistentBitmap bitmap = await CreateAsync(file, diskLengthBytes, granularityBytes, durable);
+        if (durable)
+            await file.FlushAsync();
+        return bitmap;
+    }
+
     /// <summary>Begins a bitmap without marks in <paramref name="file"/>, a hole throughout; the file is the bitmap's from here on.</summary>
-    public static async ValueTask<PersistentBitmap> CreateAsync(BlockNode file, long diskLengthBytes, int granularityBytes)
+    public static async ValueTask<PersistentBitmap> CreateAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
     {
         byte[] header = new byte[HeaderFieldBytes + sizeof(uint)];
         EncodeHeader(header, diskLengthBytes, granularityBytes);
         await file.WriteAsync(0, header);
-        return new PersistentBitmap(file, diskLengthBytes, granularityBytes);
+        return new PersistentBitmap(file, diskLengthBytes, granularityBytes, durable);
     }
 
     /// <summary>Loads a bitmap; the file is the bitmap's from here on.</summary>
     /// <exception cref="StateException">Not such a bitmap, damaged, of an unknown version, or of another disk.</exception>
-    public static async ValueTask<PersistentBitmap> LoadAsync(BlockNode file, long diskLengthBytes, int granularityBytes)
+    public static async ValueTask<PersistentBitmap> LoadAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
     {
         byte[] buffer = new byte[Limits.BitmapUpdateBytes];
         if (file.LengthBytes != FileBytes(diskLengthBytes, granularityBytes))
             throw new StateException($"{file.Name}: has {file.LengthBytes} bytes, a bitmap of this disk has {FileBytes(diskLengthBytes, granularityBytes)}");
         await file.ReadAsync(0, buffer.AsMemory(0, HeaderFieldBytes + sizeof(uint)));
         CheckHeader(buffer, file.Name, diskLengthBytes, granularityBytes);
-        var bitmap = new PersistentBitmap(file, diskLengthBytes, granularityBytes);
+        var bitmap = new PersistentBitmap(file, diskLengthBytes, granularityBytes, durable);
         for (long offset = HeaderBytes; offset < file.LengthBytes;)
         {
             Extent extent = await file.StatusAsync(BlockRange.FromBounds(offset, file.LengthBytes));
@@ -96,7 +117,13 @@ public sealed class PersistentBitmap : IAsyncDisposable
 
     /// <summary>Marks a run of blocks: in the file, then in memory. Completes at once where all are marked.</summary>
     public ValueTask MarkAsync(long firstBit, long count) =>
-        _settled && Bits.AllSet(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: true));
+        IsMarked(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: true));
+
+    /// <summary>
+    /// Every block of the run is marked in the file. Beside <see cref="ReleaseAsync"/> that holds only for who has claimed the blocks before this look, with a full fence in between.
+    /// </summary>
+    // The marks first: a release that failed says so before it gives its marks back.
+    public bool IsMarked(long firstBit, long count) => Bits.AllSet(firstBit, count) && _settled;
 
     /// <summary>Clears a run of marks: in the file, then in memory.</summary>
     public ValueTask ClearAsync(long firstBit, long count) =>
@@ -113,6 +140,61 @@ public sealed class PersistentBitmap : IAsyncDisposable
                 end++;
             await UpdateAsync(new Change(word * 64, Math.Min(end * 64, Bits.LengthBits), other, Set: true));
             word = end;
+        }
+    }
+
+    /// <summary>
+    /// Clears marks of words [<paramref name="firstWord"/>, <paramref name="endWord"/>), at most <see cref="Limits.BitmapUpdateBytes"/> of them, while others mark. Returns how many went.
+    /// </summary>
+    /// <remarks>
+    /// A writer claims its block, then looks for the mark, and writes none where it finds one. Here the mark goes from memory first, then the claims are looked at once more: one of the two
+    /// sees the other. A mark that is claimed comes back before the image is made, so the file never lacks it.
+    /// </remarks>
+    /// <param name="firstWord">The first word.</param>
+    /// <param name="endWord">The word behind the last one.</param>
+    /// <param name="released">The bits of a word that may go; asked under the word's turn.</param>
+    /// <param name="claimed">The bits of a word that must stay; asked after they have gone from memory.</param>
+    /// <exception cref="BlockException">The file could not be written: every mark of these words stays.</exception>
+    public async ValueTask<long> ReleaseAsync(long firstWord, long endWord, Func<long, ulong> released, Func<long, ulong> claimed)
+    {
+        int words = (int)(endWord - firstWord);
+        Invariant.Check(words is > 0 and <= Limits.BitmapUpdateBytes / WordBytes, "marks are released in runs of at most a page");
+        var range = new BlockRange(HeaderBytes + firstWord * WordBytes, words * WordBytes);
+        RangeLock.Ticket turn = await _words.AcquireAsync(range);
+        byte[] image = ArrayPool<byte>.Shared.Rent(words * WordBytes);
+        ulong[] gone = ArrayPool<ulong>.Shared.Rent(words);
+        try
+        {
+            long count = 0;
+            for (int i = 0; i < words; i++)
+            {
+                long word = firstWord + i;
+                // Interlocked: a full fence between the mark's going and the look at the claims.
+                ulong removed = Bits.ClearInWord(word, released(word));
+                ulong back = removed == 0 ? 0 : removed & claimed(word);
+                Bits.SetInWord(word, back);
+                gone[i] = removed & ~back;
+                count += BitOperations.PopCount(gone[i]);
+                BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(i * WordBytes), Bits.GetWord(word));
+            }
+
+            if (count > 0)
+                await _file.WriteAsync(range.OffsetBytes, image.AsMemory(0, words * WordBytes));
+            return count;
+        }
+        catch (BlockException)
+        {
+            // First the warning that the file may lack them, then the marks.
+            Unsettle(firstWord, words);
+            for (int i = 0; i < words; i++)
+                Bits.SetInWord(firstWord + i, gone[i]);
+            throw;
+        }
+        finally
+        {
+            ArrayPool<ulong>.Shared.Return(gone);
+            ArrayPool<byte>.Shared.Return(image);
+            _words.Release(turn);
         }
     }
 
@@ -151,13 +233,16 @@ public sealed class PersistentBitmap : IAsyncDisposable
             byte[] image = ArrayPool<byte>.Shared.Rent(words * WordBytes);
             try
             {
-                for (int i = 0; i < words; i++)
+                if (!Encode(change, word, words, image) && _settled)
                 {
-                    ulong now = Bits.GetWord(word + i);
-                    BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(i * WordBytes), change.Set ? now | change.Mask(word + i) : now & ~change.Mask(word + i));
+                    // Whoever had the turn before has done it.
+                    word += words;
+                    continue;
                 }
 
                 await _file.WriteAsync(range.OffsetBytes, image.AsMemory(0, words * WordBytes));
+                if (_flush is not null && change.Set)
+                    await _flush.RunAsync();
                 Show(change, word, words);
             }
             catch (BlockException)
@@ -173,6 +258,21 @@ public sealed class PersistentBitmap : IAsyncDisposable
 
             word += words;
         }
+    }
+
+    // False: the words are so already.
+    private bool Encode(Change change, long word, int words, Span<byte> image)
+    {
+        bool changes = false;
+        for (int i = 0; i < words; i++)
+        {
+            ulong now = Bits.GetWord(word + i);
+            ulong next = change.Set ? now | change.Mask(word + i) : now & ~change.Mask(word + i);
+            changes |= next != now;
+            BinaryPrimitives.WriteUInt64LittleEndian(image[(i * WordBytes)..], next);
+        }
+
+        return changes;
     }
 
     // The file has it: now everybody may see it.

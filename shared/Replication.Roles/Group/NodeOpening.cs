@@ -36,9 +36,10 @@ internal static class NodeOpening
                 ConnectMirror = services.ConnectMirror,
                 NewId = services.NewId,
                 Random = services.Random,
+                Decorate = services.Decorate,
             };
             INodeRole role = state.Role == NodeRole.Primary
-                ? new PrimaryRole(context, disks)
+                ? await PrimaryRole.OpenAsync(context, disks)
                 : await SecondaryRole.OpenAsync(context, disks, services);
             return new GroupNode(context, role, [.. disks.Select(disk => disk.Node)]);
         }

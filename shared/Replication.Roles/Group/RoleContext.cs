@@ -22,6 +22,9 @@ internal sealed class RoleContext
     /// <summary>The transport to the mirror listener at this address.</summary>
     public required Func<string, IMirrorTransport> ConnectMirror { get; init; }
 
+    /// <summary>Puts a node in front of another, by the other's name: for tests.</summary>
+    public Func<BlockNode, BlockNode> Decorate { get; init; } = node => node;
+
     /// <summary>Random ids: tokens and generations.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
 

@@ -21,6 +21,8 @@ public abstract class RoleLog
 
     internal void DrainFailed(string reason) => Warn($"the mirror was not drained: {reason}");
 
+    internal void MarksLost(string reason) => Warn($"the dirty marks cannot be used, the next sync compares digests: {reason}");
+
     internal void PrimaryNotHeld(string reason) => Warn($"the primary could not be asked to hold: {reason}");
 
     internal void PrimaryNotReleased(string reason) => Warn($"the primary could not be told: {reason}");

@@ -39,6 +39,12 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
     /// <summary>The list of forwards that somebody waits for.</summary>
     public LinkedListNode<Forward> Waiting => field ??= new LinkedListNode<Forward>(this);
 
+    /// <summary>Its number in the order of enqueueing.</summary>
+    public long Serial { get; set; }
+
+    /// <summary>The list of forwards that are not wholly answered.</summary>
+    public LinkedListNode<Forward> Open => field ??= new LinkedListNode<Forward>(this);
+
     /// <summary>The list of forwards with pieces that are not taken.</summary>
     public LinkedListNode<Forward> Queued => field ??= new LinkedListNode<Forward>(this);
 

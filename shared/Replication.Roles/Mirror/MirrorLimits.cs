@@ -34,4 +34,22 @@ internal static class MirrorLimits
 
     /// <summary>The shortest tick: below, a timer only costs.</summary>
     public static readonly TimeSpan LeastTick = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>How often it is looked whether marks can be cleared: soon enough that an idle pair is clean when somebody looks, rarely enough to cost nothing.</summary>
+    public static readonly TimeSpan CleaningInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>A pass over the marks comes no sooner than so many times the last one's duration: flushes of its own take a fifth of the peer's device at most.</summary>
+    public const int RestPerFlush = 4;
+
+    /// <summary>How long a busy pair rests for each mark that it had to write: a hundred times the write, so that marking the same blocks again takes 1 % of the time.</summary>
+    public static readonly TimeSpan RestPerMark = TimeSpan.FromMicroseconds(100);
+
+    /// <summary>The same with <c>Durability: power</c>, where a mark waits for a flush that it shares with others.</summary>
+    public static readonly TimeSpan RestPerDurableMark = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The longest such rest: what is marked is what a resync copies, so it does not grow for longer than this.</summary>
+    public static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(1);
+
+    /// <summary>Copies of long zeroing that may be unanswered: one under way while the next is read; more would only delay the guest's own forwards.</summary>
+    public const int BackgroundCopiesInFlight = 2;
 }

@@ -89,6 +89,7 @@ public sealed partial class MirrorLink
 
         foreach (Forward forward in dropped)
         {
+            Pass(Close(forward));
             End(forward);
             forward.ReleaseReference();
         }
@@ -100,7 +101,23 @@ public sealed partial class MirrorLink
         _connection.Abort(reason);
     }
 
-    private async Task ForwardAsync(ForwardedFlush flush)
+    /// <summary>
+    /// Flushes the peer's disk in no guest's name, in either acknowledgement mode; the session's watch bounds it. False: it failed, and the session is lost.
+    /// </summary>
+    public async Task<bool> FlushPeerAsync()
+    {
+        var flush = new ForwardedFlush(_session.Clock.Now) { GuestWaits = false };
+        lock (_sync)
+        {
+            if (_failed)
+                return false;
+            _flushes.Add(flush);
+        }
+
+        return await ForwardAsync(flush);
+    }
+
+    private async Task<bool> ForwardAsync(ForwardedFlush flush)
     {
         BlockException? failure = null;
         try
@@ -116,17 +133,20 @@ public sealed partial class MirrorLink
         if (failure is not null)
         {
             _session.Lose(LossOf(failure, default));
-            return;
+            return false;
         }
 
         _session.Replied();
+        bool known;
         bool settle;
         lock (_sync)
         {
-            settle = _flushes.Remove(flush) && flush.GuestWaits;
+            known = _flushes.Remove(flush);
+            settle = known && flush.GuestWaits;
         }
 
         if (settle)
             flush.Settle(null);
+        return known;
     }
 }

@@ -27,11 +27,14 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     private readonly Lock _sync = new();
     private readonly LinkedList<Forward> _backlog = new(); // guarded by _sync; oldest first, some with pieces in flight already
     private readonly LinkedList<Forward> _waiting = new(); // guarded by _sync; oldest first
+    private readonly LinkedList<Forward> _open = new(); // guarded by _sync; not wholly answered, oldest first
+    private readonly List<AnswerBarrier> _barriers = []; // guarded by _sync
     private readonly List<ForwardedFlush> _flushes = []; // guarded by _sync; oldest first
     private readonly Stack<Forward> _idleForwards = new(); // guarded by _sync
     private readonly Stack<ForwardPiece> _idlePieces = new(); // guarded by _sync
     private int _inFlight; // guarded by _sync
     private int _zeroingInFlight; // guarded by _sync
+    private long _enqueued; // guarded by _sync; forwards so far
     private volatile bool _failed; // written under _sync
 
     internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
@@ -84,6 +87,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
             {
                 Forward forward = _idleForwards.TryPop(out Forward? idle) ? idle : new Forward(this);
                 forward.Begin(range, payload, flags, isCopy, _session.Clock.Now, _session.Replies);
+                forward.Serial = _enqueued++;
+                _open.AddLast(forward.Open);
                 if (waits)
                 {
                     answer = forward.AddWaiter();
@@ -166,6 +171,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
         bool finished;
         bool settle = false;
         bool more;
+        List<AnswerBarrier>? passed = null;
         lock (_sync)
         {
             _inFlight--;
@@ -181,6 +187,9 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
                 settle = true;
             }
 
+            // A failure is the session's before it is a barrier's: who waited there looks whether the session lives.
+            if (finished && forward.Failure is null)
+                passed = CloseUnderLock(forward);
             if (_idlePieces.Count < MirrorLimits.PooledObjects)
                 _idlePieces.Push(piece);
             more = _backlog.Count > 0;
@@ -188,6 +197,9 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
 
         if (failure is not null)
             _session.Lose(LossOf(failure, range));
+        if (finished && forward.Failure is not null)
+            passed = Close(forward);
+        Pass(passed);
         if (finished)
             End(forward);
         if (settle)

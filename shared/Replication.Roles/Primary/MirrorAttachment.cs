@@ -1,3 +1,4 @@
+using Replication.Block.Dirty;
 using Replication.Block.Replication;
 using Replication.Roles.Mirror;
 
@@ -13,15 +14,22 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private readonly List<(PrimaryDisk Disk, IMirrorConnection Connection, MirrorLink Link, PrimaryFilter Filter)> _children = [];
     private readonly Lock _removalLock = new();
     private Task? _removal; // guarded by _removalLock
+    private readonly RoleContext _context;
     private readonly CopyPace _pace;
+    private readonly bool _durable;
+    private readonly List<Task> _kept = []; // the loops; guarded by itself
+    private MarkCleaner? _cleaner; // both set once, when the children are added
+    private MarkCopier? _copier;
     private int _closing; // 0 or 1; Interlocked
 
-    private MirrorAttachment(PrimaryRole role, Guid token, MirrorSessionOptions options, CopyPace pace, TimeProvider time)
+    private MirrorAttachment(PrimaryRole role, RoleContext context, Guid token, MirrorSessionOptions options, CopyPace pace)
     {
         _role = role;
+        _context = context;
         _pace = pace;
-        _time = time;
-        Session = new MirrorSession(token, options, this, time);
+        _time = context.Time;
+        _durable = context.Options.Durability == Durability.Power;
+        Session = new MirrorSession(token, options, this, _time);
     }
 
     public MirrorSession Session { get; }
@@ -34,7 +42,7 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     {
         MirrorOptions options = context.Options.Mirror;
         var attachment = new MirrorAttachment(
-            role, token, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate), context.Time);
+            role, context, token, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate));
         try
         {
             foreach (PrimaryDisk disk in disks)
@@ -48,15 +56,57 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         }
     }
 
-    /// <summary>From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once.</summary>
-    public async Task AddChildrenAsync()
+    /// <summary>Every disk with its marks; from <see cref="AddChildrenAsync"/> on.</summary>
+    public IReadOnlyList<MarkedDisk> MarkedDisks { get; private set; } = [];
+
+    /// <summary>The marks say what differs: the sync copies them and looks at nothing else.</summary>
+    public bool SyncsByMarks { get; private set; }
+
+    /// <summary>Bytes that nothing on its way makes equal.</summary>
+    public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
+
+    /// <summary>From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once, when every disk is marked.</summary>
+    public async Task AddChildrenAsync(bool byMarks)
     {
+        SyncsByMarks = byMarks;
+        var marked = new List<MarkedDisk>();
         foreach (var child in _children)
         {
+            DirtyMarks marks = child.Disk.Quorum.Marks!;
+            marked.Add(new MarkedDisk(child.Disk.Local, child.Disk.Quorum, marks, child.Link, await marks.BeginSessionAsync(byMarks)));
             child.Filter.Run(ReplicationVerb.Start);
             await child.Disk.Quorum.AddChildAsync(child.Filter, child.Link);
         }
+
+        MarkedDisks = marked;
+        _cleaner = new MarkCleaner(Session, marked, _durable, _time);
+        _copier = new MarkCopier(Session, marked, _time);
+        Keep("clean dirty marks", _cleaner.RunAsync);
     }
+
+    /// <summary>From here on what begins to need a copy is copied by itself.</summary>
+    public void BeginBackgroundCopies() => Keep("copy long zeroing", _copier!.RunAsync);
+
+    /// <summary>Waits until nothing needs a copy; the guest writes on, so that something may at once need one again.</summary>
+    /// <exception cref="VerbException">The session is lost.</exception>
+    public async Task WaitUntilCopiedAsync(CancellationToken cancellationToken)
+    {
+        await _copier!.WaitUntilCopiedAsync().WaitAsync(cancellationToken);
+        ThrowIfLost();
+    }
+
+    /// <summary>Every disk of the secondary is flushed, and the marks of what had been answered before are cleared.</summary>
+    /// <exception cref="VerbException">The session is lost.</exception>
+    public async Task CleanAsync(CancellationToken cancellationToken)
+    {
+        bool flushed = await _cleaner!.CleanAsync().WaitAsync(cancellationToken);
+        ThrowIfLost();
+        if (!flushed)
+            throw new VerbException(VerbFailure.Failed, "the primary disk could not be flushed");
+    }
+
+    /// <summary>A checkpoint has ended: where the pair is idle now its marks go soon.</summary>
+    public void WakeCleaner() => _cleaner?.Wake();
 
     /// <summary>Nothing more is forwarded; what was is the session's affair. Repeated calls do nothing.</summary>
     public Task RemoveChildrenAsync()
@@ -95,26 +145,6 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The same as far as it goes, while the guest writes on.</summary>
     public Task TryDrainAsync(TimeSpan deadline) => Session.Options.Acknowledge == Acknowledge.Local ? Session.DrainAsync(deadline) : Task.CompletedTask;
 
-    /// <summary>Every disk of the secondary is flushed. These flushes are no guest's, so the session's own watch does not see them: one that is not answered in time loses it.</summary>
-    /// <exception cref="VerbException">The session is lost.</exception>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        TimeSpan deadline = Session.Options.FlushDeadline;
-        foreach (var child in _children)
-        {
-            try
-            {
-                await child.Connection.Node.FlushAsync().AsTask().WaitAsync(deadline, _time, cancellationToken);
-            }
-            catch (TimeoutException)
-            {
-                Session.Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {deadline.TotalSeconds} s", child.Disk.Name));
-            }
-        }
-
-        ThrowIfLost();
-    }
-
     /// <exception cref="VerbException">The session is lost; names the reason.</exception>
     public void ThrowIfLost()
     {
@@ -130,11 +160,26 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         await Session.DisposeAsync();
         foreach (var child in _children)
             await child.Connection.DisposeAsync();
+        // What they wait for of the mirror has failed by now.
+        _cleaner?.End();
+        _copier?.End();
+        Task[] kept;
+        lock (_kept)
+            kept = [.. _kept];
+        await Task.WhenAll(kept);
     }
 
     void IMirrorSessionObserver.Suspicious(MirrorSession session) => _role.OnSessionSuspicious(this);
 
     void IMirrorSessionObserver.Lost(MirrorSession session, MirrorLoss loss) => _role.OnSessionLost(this, loss);
+
+    private void Keep(string what, Func<Task> loop)
+    {
+        Task ended = loop();
+        lock (_kept)
+            _kept.Add(ended);
+        _context.Run(what, () => ended);
+    }
 
     private void Add(PrimaryDisk disk, IMirrorConnection connection)
     {

@@ -31,7 +31,7 @@ internal sealed partial class PrimaryRole
         if (epoch != 0 && epoch != next)
             throw new VerbException(VerbFailure.Refused, $"checkpoint to epoch {epoch} is refused: the primary is at epoch {next - 1}, the next one is {next}");
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "checkpoint is refused: the mirror has just been lost");
-        return await HoldAndDrainAsync(attachment, next, deadline ?? Options.Mirror.Deadline, lease: true);
+        return await HoldAndDrainAsync(attachment, next, deadline ?? Options.Mirror.Deadline, lease: true, cancellationToken);
     }
 
     public async Task<(ulong Epoch, TimeSpan Hold)> EndCheckpointAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken)
@@ -52,6 +52,7 @@ internal sealed partial class PrimaryRole
 
         if (hold is null)
             return (await EndLateAsync(epoch, outcome, cancellationToken), TimeSpan.Zero);
+        _attachment?.WakeCleaner();
         if (outcome == CheckpointOutcome.Committed)
             Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));
         else
@@ -62,13 +63,11 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>Drains without holding, then holds the guest's writes and drains the rest; one deadline from the hold on.</summary>
-    private async Task<BegunCheckpoint> HoldAndDrainAsync(MirrorAttachment attachment, ulong epoch, TimeSpan deadline, bool lease)
+    private async Task<BegunCheckpoint> HoldAndDrainAsync(MirrorAttachment attachment, ulong epoch, TimeSpan deadline, bool lease, CancellationToken cancellationToken)
     {
         long began = Time.GetTimestamp();
         long drainedBytes = attachment.Session.UnansweredBytes;
-        // A guest that keeps writing never lets the window run empty: this only makes the hold shorter, and is given up in time.
-        await attachment.TryDrainAsync(Options.Mirror.Deadline / 4);
-        await CloseGateAsync(deadline, "checkpoint");
+        await CopyAndCloseGateAsync(attachment, deadline, cancellationToken);
         long heldAt = Time.GetTimestamp();
         try
         {
@@ -89,6 +88,26 @@ internal sealed partial class PrimaryRole
             _gate.Open();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Waits until nothing needs a copy, however long that takes, and drains the window, all while the guest writes on; then the gate closes. Where the guest has zeroed much in between the guest
+    /// goes on, and so does the wait.
+    /// </summary>
+    private async Task CopyAndCloseGateAsync(MirrorAttachment attachment, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; attempt < Limits.HoldAttempts; attempt++)
+        {
+            await attachment.WaitUntilCopiedAsync(cancellationToken);
+            // A guest that keeps writing never lets the window run empty: this only makes the hold shorter, and is given up in time.
+            await attachment.TryDrainAsync(Options.Mirror.Deadline / 4);
+            await CloseGateAsync(deadline, "checkpoint");
+            if (attachment.NeedsCopyBytes == 0)
+                return;
+            _gate.Open();
+        }
+
+        throw new VerbException(VerbFailure.Failed, $"checkpoint failed: the guest zeroes faster than the mirror follows, {attachment.NeedsCopyBytes} bytes are still to be copied");
     }
 
     private async Task HoldUnderLeaseAsync(MirrorAttachment attachment, BegunCheckpoint begun, long heldAt, TimeSpan lease)

@@ -53,7 +53,7 @@ internal sealed partial class PrimaryRole
             {
                 await State.BeginGenerationAsync(
                     State.Generation.Next(_context.NewId(), State.Record.Epoch),
-                    record => record with { Stage = NodeStage.Standalone, Flags = record.Flags & ~EpochFlags.HadPeer });
+                    record => record with { Stage = NodeStage.Standalone, Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted) });
                 Transition(NodeStage.Standalone);
                 Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number));
             }
@@ -67,6 +67,9 @@ internal sealed partial class PrimaryRole
             await attachment.RemoveChildrenAsync();
             await attachment.CloseAsync();
         }
+
+        // A peer that comes back knows another generation, and is compared by digests.
+        await EndUntrustedMarkingAsync();
     }
 
     /// <summary>A last checkpoint under the hold, then the mirror goes: both disks are equal at that moment.</summary>
@@ -83,14 +86,14 @@ internal sealed partial class PrimaryRole
         try
         {
             // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
-            await attachment.FlushAsync(cancellationToken);
+            await attachment.CleanAsync(cancellationToken);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             throw AsVerbFailure("stop", e);
         }
 
-        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+        BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false, cancellationToken);
         try
         {
             return await EndReplicationAsync(attachment, begun);
@@ -157,7 +160,7 @@ internal sealed partial class PrimaryRole
         try
         {
             await attachment.DrainAsync(Options.Mirror.Deadline);
-            await attachment.FlushAsync(CancellationToken.None);
+            await attachment.CleanAsync(CancellationToken.None);
         }
         catch (Exception e) when (e is IOException or VerbException)
         {

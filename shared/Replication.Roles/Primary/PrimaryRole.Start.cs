@@ -62,6 +62,7 @@ internal sealed partial class PrimaryRole
         IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
+        bool describePeer = MarksDescribe(await peer.GetPositionAsync(Options.Group, cancellationToken));
         AttachReply reply = await OpenSessionAsync(peer, order, undo, cancellationToken);
         await AdoptEpochAsync(reply.Epoch);
 
@@ -74,11 +75,12 @@ internal sealed partial class PrimaryRole
             _attachment = attachment;
         }
 
+        await BeginMarkingAsync(describePeer);
         // Under the closed gate no guest write can be forwarded on one disk and not on another.
         await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
         try
         {
-            await attachment.AddChildrenAsync();
+            await attachment.AddChildrenAsync(byMarks: describePeer && order.Sync == SyncMode.Auto);
         }
         finally
         {
@@ -89,29 +91,6 @@ internal sealed partial class PrimaryRole
         return (attachment, reply.Stage);
     }
 
-    private async Task<long> SyncAsync(MirrorAttachment attachment, IReplicationPeer peer, SyncMode sync, CancellationToken cancellationToken)
-    {
-        Journal.Publish(EventTypes.ResyncStarted, ("sync", sync.ToString().ToLowerInvariant()));
-        long total = _disks.Sum(disk => disk.Quorum.LengthBytes);
-        long done = 0;
-        long synced = 0;
-        if (sync != SyncMode.None)
-        {
-            foreach (PrimaryDisk disk in _disks)
-            {
-                var pass = new DiskSync(disk, attachment, peer, useDigests: sync == SyncMode.Auto);
-                await pass.RunAsync(advancedBytes => _progress = new ProgressStatus("sync", done += advancedBytes, total), cancellationToken);
-                synced += pass.SentBytes;
-            }
-        }
-
-        await attachment.FlushAsync(cancellationToken);
-        await peer.CompleteSyncAsync(attachment.Token, cancellationToken);
-        attachment.ThrowIfLost();
-        Journal.Publish(EventTypes.ResyncCompleted, ("syncedBytes", synced));
-        return synced;
-    }
-
     /// <summary>
     /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that asks
     /// before it serves. The guest is held for one deadline at most; a commit without an answer by then is asked after, and tried again if it did not happen.
@@ -119,13 +98,13 @@ internal sealed partial class PrimaryRole
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
         EpochRecord before = State.Record;
-        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
+        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer | EpochFlags.MarksTrusted });
         bool mayHaveSwitched = false;
         try
         {
             for (int attempt = 0; attempt < Limits.FirstCommitAttempts; attempt++)
             {
-                BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false);
+                BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false, cancellationToken);
                 bool inDoubt = mayHaveSwitched;
                 mayHaveSwitched = true;
                 bool committed = false;
@@ -224,6 +203,8 @@ internal sealed partial class PrimaryRole
             if (_stage is NodeStage.Syncing or NodeStage.Resyncing)
                 Transition(State.Record is { Stage: NodeStage.Detached } ? NodeStage.Detached : before);
         }
+
+        await EndUntrustedMarkingAsync();
     }
 
     private static VerbException AsVerbFailure(string verb, Exception e) => e switch

@@ -12,7 +12,7 @@ namespace Replication.Roles.Primary;
 /// </summary>
 /// <remarks>
 /// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release, fence),
-/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself).</para>
+/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself), Sync, Marks (what may differ).</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage, record and holds together;
 /// inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
@@ -32,7 +32,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     private MirrorAttachment? _attachment; // guarded by _changes for writing; read anywhere
     private ProgressStatus? _progress; // an immutable snapshot, replaced by whoever makes progress
 
-    public PrimaryRole(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
+    private PrimaryRole(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
     {
         _context = context;
         _gate = new GroupGate(context.Time);
@@ -91,7 +91,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
                 _ => MirrorState.None,
             },
             MirrorTransport = _attachment is null ? "" : _transport!.Name,
-            Disks = [.. _disks.Select(disk => new DiskStatus(disk.Name, disk.Quorum.LengthBytes, 0, 0, 0))],
+            Disks = [.. _disks.Select(disk => new DiskStatus(disk.Name, disk.Quorum.LengthBytes, disk.Quorum.Marks?.DirtyBytes ?? 0, 0, 0))],
             Error = Journal.OldestError,
             Progress = _progress,
         };
@@ -122,6 +122,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 
         // What waits for an answer of the peer fails now, and what was about to be recorded has been.
         await _context.SettledAsync();
+        await EndMarkingAsync();
     }
 
     void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure) => Report(FailureCase.PrimaryDisk, quorum.Name, failure);

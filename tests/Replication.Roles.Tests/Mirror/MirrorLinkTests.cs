@@ -1,5 +1,7 @@
 using System.Threading.Tasks.Sources;
 using Replication.Block;
+using Replication.Block.Dirty;
+using Replication.Block.State;
 using Replication.Roles.Mirror;
 using Replication.Testing;
 using static Replication.Roles.Tests.Mirror.MirrorFixture;
@@ -140,17 +142,28 @@ public sealed class MirrorLinkTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_mirrored_write_allocates_nothing(bool answeredLater)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task A_mirrored_write_allocates_nothing(bool answeredLater, bool marking)
     {
         const int Depth = 32;
-        var peer = new SinkNode(1 << 20, answeredLater);
+        const int DiskBytes = 256 << 20;
+        var peer = new SinkNode(DiskBytes, answeredLater);
         await using var session = new MirrorSession(Guid.NewGuid(), new MirrorSessionOptions(), new RecordingObserver(), new FakeTimeProvider());
         MirrorLink link = session.AddLink("disk0", new TestConnection(peer));
         var gate = new Replication.Block.Locks.GroupGate(TimeProvider.System);
-        var quorum = new Replication.Block.Quorums.Quorum("q", new SinkNode(1 << 20, false), new(), gate, new MirrorFixture());
+        var quorum = new Replication.Block.Quorums.Quorum("q", new SinkNode(DiskBytes, false), new(), gate, new MirrorFixture());
         await quorum.AddChildAsync(link, link);
+        long step = 0;
+        if (marking)
+        {
+            // Each round marks blocks that were clean.
+            await quorum.MarkAsync(await CleanMarksAsync(DiskBytes));
+            step = Depth * 4096;
+        }
+
+        long offset = 0;
         byte[] data = new byte[4096];
         var writes = new ValueTask[Depth];
         // Long enough for the methods to be compiled for good.
@@ -164,7 +177,8 @@ public sealed class MirrorLinkTests
         async ValueTask RoundAsync()
         {
             for (int i = 0; i < Depth; i++)
-                writes[i] = quorum.WriteAsync(i * 4096, data);
+                writes[i] = quorum.WriteAsync(offset + (i * 4096), data);
+            offset += step;
             peer.AnswerAll();
             for (int i = 0; i < Depth; i++)
             {
@@ -173,6 +187,21 @@ public sealed class MirrorLinkTests
                 await writes[i];
             }
         }
+    }
+
+    // Marked and cleared in both phases, so that every leaf of its bitmaps is there.
+    private static async Task<DirtyMarks> CleanMarksAsync(long diskBytes)
+    {
+        var file = new SinkNode(PersistentBitmap.FileBytes(diskBytes, 4096), false);
+        var marks = new DirtyMarks(await PersistentBitmap.CreateAllocatedAsync(file, diskBytes, 4096), diskBytes);
+        for (int phase = 0; phase < 2; phase++)
+        {
+            await marks.BeforeWriteAsync(new BlockRange(0, diskBytes));
+            await marks.EndPassAsync(marks.TryBeginPass(0)!.Value);
+        }
+
+        Assert.Equal(0, marks.DirtyBytes);
+        return marks;
     }
 
     /// <summary>Takes everything and allocates nothing; answers at once or when told.</summary>

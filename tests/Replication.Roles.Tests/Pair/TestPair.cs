@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.Faults;
+using Replication.Block.Files;
 using Replication.Block.State;
 using Replication.Testing;
 
@@ -14,6 +15,7 @@ internal sealed class TestPair : IAsyncDisposable
     public const int BlockBytes = 4096;
 
     private readonly TempDirectory _directory = new();
+    private int _primaryLife; // how often it has been killed
     private readonly BlockingWorkers _workers = new("test", 2);
 
     public TestPair(int disks = 1, long diskBytes = (1 << 20) + 512, Acknowledge acknowledge = Acknowledge.Applied)
@@ -43,7 +45,7 @@ internal sealed class TestPair : IAsyncDisposable
     public GroupNode? Secondary { get; private set; }
 
     /// <summary>What each side's calls to the other pass through.</summary>
-    public PeerLink ToSecondary { get; } = new();
+    public PeerLink ToSecondary { get; private set; } = new();
     public PeerLink ToPrimary { get; } = new();
 
     public BlockNode Guest(int disk = 0) => Primary.GuestExports.Find($"disk{disk}")!.Node;
@@ -96,6 +98,38 @@ internal sealed class TestPair : IAsyncDisposable
         await OpenPrimaryAsync();
     }
 
+    /// <summary>
+    /// The primary is killed at this instant and opened again on what it has left: a copy of its state and its disks. The dead one is cut off from everybody before it can do more.
+    /// </summary>
+    /// <param name="whenDead">Runs when the dead one can reach nobody any more.</param>
+    /// <param name="damage">What happens to the state directory before it is opened.</param>
+    public async Task KillPrimaryAsync(Action? whenDead = null, Action<string>? damage = null)
+    {
+        string left = Options(NodeRole.Primary).StateDirectory;
+        _primaryLife++;
+        string found = Options(NodeRole.Primary).StateDirectory;
+        Directory.CreateDirectory(found);
+        foreach (string file in Directory.EnumerateFiles(left))
+            await CopyLockedAsync(file, Path.Combine(found, Path.GetFileName(file)));
+        for (int i = 0; i < PrimaryDisks.Length; i++)
+        {
+            var disk = new MemoryNode(PrimaryDisks[i].LengthBytes, PrimaryDisks[i].Name);
+            await disk.WriteAsync(0, PrimaryDisks[i].Snapshot());
+            PrimaryDisks[i] = disk;
+        }
+
+        ToSecondary.IsCut = true;
+        ToSecondary = new PeerLink { Target = Secondary };
+        Transport.Cut("the primary has been killed");
+        whenDead?.Invoke();
+        await Primary.DisposeAsync();
+        damage?.Invoke(found);
+        await OpenPrimaryAsync();
+    }
+
+    /// <summary>What the primary's disks have marked, all together.</summary>
+    public long DirtyBytes() => Primary.GetStatus().Disks.Sum(disk => disk.DirtyBytes);
+
     /// <summary>The secondary ends in order and is opened again on its state and overlays.</summary>
     public async Task RestartSecondaryAsync()
     {
@@ -136,10 +170,17 @@ internal sealed class TestPair : IAsyncDisposable
         _directory.Dispose();
     }
 
+    // File.Copy would ask for a lock, and the node has it.
+    private async Task CopyLockedAsync(string from, string to)
+    {
+        await using var source = RawFile.OpenReadOnly("left", from, _workers);
+        await File.WriteAllBytesAsync(to, await source.ReadAllAsync());
+    }
+
     private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {
         Group = group,
-        StateDirectory = _directory[$"state-{role}"],
+        StateDirectory = _directory[role == NodeRole.Primary && _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}"],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
         Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, 1 << 30, 1 << 29) : null,

@@ -1,0 +1,156 @@
+using Replication.Block;
+using Replication.Block.Dirty;
+using Replication.Block.State;
+
+namespace Replication.Roles.Primary;
+
+/// <remarks>
+/// The dirty marks of the disks (invariant No lost dirt): kept from just before the first session's children are added, through every later stage of this generation; a primary
+/// that never replicated, and one that has gone on alone, marks nothing. The record says whether they can be trusted (<see cref="EpochFlags.MarksTrusted"/>): from the end of a sync on, for
+/// the peer that this sync was with; until a sync with a peer that they do not describe, a lost or damaged file, or a reboot of a <c>process</c> node.
+/// </remarks>
+internal sealed partial class PrimaryRole
+{
+    private bool MarksTrusted => State.Record.Flags.HasFlag(EpochFlags.MarksTrusted);
+
+    /// <summary>Opens the graph of a primary where its record left it.</summary>
+    /// <exception cref="IOException">The state directory cannot be read or written.</exception>
+    public static async Task<PrimaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
+    {
+        var role = new PrimaryRole(context, disks);
+        try
+        {
+            await role.OpenMarksAsync();
+            return role;
+        }
+        catch
+        {
+            await role.EndMarkingAsync();
+            throw;
+        }
+    }
+
+    private async Task OpenMarksAsync()
+    {
+        bool lostInReboot = State.IsFromAnotherBoot && Options.Durability == Durability.Process;
+        if (MarksTrusted && (lostInReboot || !await TryLoadMarksAsync()))
+        {
+            await EndMarkingAsync();
+            // Before anything is written unmarked. The next sync compares digests.
+            await DistrustMarksAsync();
+        }
+
+        if (State.IsFromAnotherBoot)
+            State.TrustBoot();
+    }
+
+    private async Task<bool> TryLoadMarksAsync()
+    {
+        try
+        {
+            foreach (PrimaryDisk disk in _disks)
+            {
+                if (State.Directory.Files.Open(MarksFile(disk), $"{disk.Name}.dirty") is not { } file)
+                    throw new StateException($"{MarksFile(disk)} is missing");
+                await KeepAsync(disk, file, PersistentBitmap.LoadAsync);
+            }
+
+            return true;
+        }
+        catch (IOException e)
+        {
+            _context.Log.MarksLost(e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Every disk is marked from here on; new bitmaps are empty. Where the peer is not the one that trusted marks describe, they are not trusted any more: only a sync of the whole disk can
+    /// say what differs then.
+    /// </summary>
+    private async Task BeginMarkingAsync(bool describePeer)
+    {
+        if (!describePeer)
+        {
+            using (await _changes.EnterAsync())
+                await DistrustMarksAsync();
+        }
+
+        foreach (PrimaryDisk disk in _disks.Where(disk => disk.Quorum.Marks is null))
+            await KeepAsync(disk, await EmptyFileAsync(disk), PersistentBitmap.CreateAllocatedAsync);
+    }
+
+    /// <summary>Nothing is marked any more. The record says before that the marks are not trusted.</summary>
+    private async Task EndMarkingAsync()
+    {
+        foreach (PrimaryDisk disk in _disks)
+        {
+            if (disk.Quorum.Marks is not { } marks)
+                continue;
+            await disk.Quorum.MarkAsync(null);
+            await marks.DisposeAsync();
+        }
+    }
+
+    /// <summary>A start or resync has been taken back: marks that it began for are of no use, unless the record has come to rely on them.</summary>
+    private Task EndUntrustedMarkingAsync() => MarksTrusted ? Task.CompletedTask : EndMarkingAsync();
+
+    /// <summary>The secondary is what the marks are about: it was at our last checkpoint, in this generation. Another one, or one restored from older state, is compared by digests.</summary>
+    private bool MarksDescribe(PeerPosition position) =>
+        MarksTrusted
+        && position.History.Count > 0
+        && position.Generation.Id == State.Generation.Id
+        && position.Epoch >= State.Record.Epoch
+        && position.Stage is NodeStage.Running or NodeStage.Stopped or NodeStage.None;
+
+    private async Task DistrustMarksAsync()
+    {
+        if (MarksTrusted)
+            await State.RecordAsync(record => record with { Flags = record.Flags & ~EpochFlags.MarksTrusted });
+    }
+
+    /// <summary>A sync has completed: what differs from now on is marked. A primary that has no peer on record yet says so with its first commit.</summary>
+    private async Task TrustMarksAsync()
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (!MarksTrusted && State.Record.Flags.HasFlag(EpochFlags.HadPeer))
+                await State.RecordAsync(record => record with { Flags = record.Flags | EpochFlags.MarksTrusted });
+        }
+    }
+
+    private async Task KeepAsync(PrimaryDisk disk, BlockNode file, Func<BlockNode, long, int, bool, ValueTask<PersistentBitmap>> open)
+    {
+        BlockNode decorated = _context.Decorate(file);
+        try
+        {
+            PersistentBitmap bitmap = await open(decorated, disk.Quorum.LengthBytes, MarksBlockBytes, Options.Durability == Durability.Power);
+            await disk.Quorum.MarkAsync(new DirtyMarks(bitmap, disk.Quorum.LengthBytes));
+        }
+        catch
+        {
+            await decorated.DisposeAsync();
+            throw;
+        }
+    }
+
+    // The old file where it fits: its name and length are durable then, whatever becomes of the power.
+    private async Task<BlockNode> EmptyFileAsync(PrimaryDisk disk)
+    {
+        long lengthBytes = PersistentBitmap.FileBytes(disk.Quorum.LengthBytes, MarksBlockBytes);
+        BlockNode? file = State.Directory.Files.Open(MarksFile(disk), $"{disk.Name}.dirty");
+        if (file?.LengthBytes == lengthBytes)
+            return file;
+        if (file is not null)
+        {
+            await file.DisposeAsync();
+            State.Directory.Files.Delete(MarksFile(disk));
+        }
+
+        return State.Directory.Files.Create(MarksFile(disk), lengthBytes, $"{disk.Name}.dirty");
+    }
+
+    private int MarksBlockBytes => Options.Overlay?.BlockSizeBytes ?? Limits.MarksBlockBytes;
+
+    private static string MarksFile(PrimaryDisk disk) => $"{disk.Name}.dirty";
+}
