@@ -5,7 +5,7 @@ namespace Replication.Block.Faults;
 /// </summary>
 public sealed class FaultRule
 {
-    private long _matches; // Interlocked: requests that fit node, operation and range so far
+    private long _matches; // Interlocked: requests that fit node, operation, range and file so far
 
     /// <summary>Name of the node; a trailing <c>*</c> stands for any ending.</summary>
     public required string Node { get; init; }
@@ -21,6 +21,9 @@ public sealed class FaultRule
 
     /// <summary>How many are met from then on.</summary>
     public long Count { get; init; } = long.MaxValue;
+
+    /// <summary>Only while this file exists; null: always. So a test switches a fault of another process on and off, and the next request already sees it.</summary>
+    public string? While { get; init; }
 
     /// <summary>Act once the child has done the request, instead of before it sees it.</summary>
     public bool After { get; init; }
@@ -46,6 +49,8 @@ public sealed class FaultRule
         if (!NameFits(node) || (Operation ?? operation) != operation)
             return false;
         if (Range is { } wanted && !wanted.Overlaps(range))
+            return false;
+        if (While is { } file && !File.Exists(file))
             return false;
         long match = Interlocked.Increment(ref _matches);
         return match >= Nth && match - Nth < Count;

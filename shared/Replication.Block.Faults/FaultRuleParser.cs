@@ -7,7 +7,7 @@ namespace Replication.Block.Faults;
 /// </summary>
 /// <remarks>
 /// Words, in any order: <c>node=NAME</c> (needed; NAME* for any ending), <c>op=read|write|zero|discard|flush|status</c>, <c>offset=SIZE</c>, <c>length=SIZE</c>, <c>nth=N</c>,
-/// <c>count=N</c>, <c>when=before|after</c>, and at least one action: <c>delay=DURATION</c>, <c>break=NAME</c>, <c>error=ERRNO</c>, <c>kill</c>. Several actions happen in this order.
+/// <c>count=N</c>, <c>while=FILE</c>, <c>when=before|after</c>, and at least one action: <c>delay=DURATION</c>, <c>break=NAME</c>, <c>error=ERRNO</c>, <c>kill</c>. Several actions happen in this order.
 /// </remarks>
 internal static class FaultRuleParser
 {
@@ -21,7 +21,7 @@ internal static class FaultRuleParser
         ["status"] = BlockOperation.Status,
     };
 
-    private static readonly string[] s_keys = ["node", "op", "offset", "length", "nth", "count", "when", "delay", "break", "error", "kill"];
+    private static readonly string[] s_keys = ["node", "op", "offset", "length", "nth", "count", "while", "when", "delay", "break", "error", "kill"];
 
     public static FaultRule Parse(string text)
     {
@@ -44,6 +44,7 @@ internal static class FaultRuleParser
             Range = range,
             Nth = Get(words, "nth", 1L, Positive),
             Count = Get(words, "count", long.MaxValue, Positive),
+            While = Get<string?>(words, "while", null, AbsolutePath),
             After = Get(words, "when", false, When),
             Delay = Get(words, "delay", TimeSpan.Zero, Duration),
             Breakpoint = Get<Breakpoint?>(words, "break", null, name => new Breakpoint(name)),
@@ -86,6 +87,8 @@ internal static class FaultRuleParser
 
     private static BlockOperation? Operation(string text) =>
         s_operations.TryGetValue(text, out BlockOperation operation) ? operation : throw new FormatException($"one of {string.Join(", ", s_operations.Keys)}");
+
+    private static string AbsolutePath(string text) => Path.IsPathRooted(text) ? text : throw new FormatException("an absolute path without spaces");
 
     private static bool When(string text) => text switch
     {

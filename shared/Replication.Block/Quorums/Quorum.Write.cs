@@ -26,7 +26,7 @@ public sealed partial class Quorum
             Memory<byte> content = buffer[..(int)range.LengthBytes];
             bool hole = await HoleAsync(range) == range.LengthBytes;
             if (!hole)
-                await _local.ReadAsync(range.OffsetBytes, content);
+                await ObservedReadAsync(_local.ReadAsync(range.OffsetBytes, content));
             if (filter is not null && !filter(range, hole ? default : content.Span))
                 return 0;
             forward = await EnqueueCopyAsync(mirror, range, hole ? default : content);

@@ -29,7 +29,7 @@ internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
         }
         catch (BlockException e)
         {
-            group.Report(e.Node.StartsWith(disk.Name + ".active", StringComparison.Ordinal) ? SecondaryFailure.ActiveDisk : SecondaryFailure.SecondaryDisk, disk.Name, e);
+            group.Report(disk.FailureOf(e), disk.Name, e);
             throw;
         }
     }

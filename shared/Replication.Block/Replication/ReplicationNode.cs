@@ -81,6 +81,11 @@ internal sealed class ReplicationNode : BlockNode
                     throw Refused(BlockOperation.Read, range);
             }
         }
+        catch (BlockException e) when (e.Kind != BlockErrorKind.Stage)
+        {
+            _group.Report(_disk.FailureOf(e), _disk.Name, e);
+            throw;
+        }
         finally
         {
             _group.Gate.Exit(gate);

@@ -65,6 +65,12 @@ public sealed class SecondaryDisk
         return new MirrorTarget(this, session, _group);
     }
 
+    /// <summary>The case of a failure that the guest has been given: an overlay's, or the disk's below.</summary>
+    internal SecondaryFailure FailureOf(BlockException failure) =>
+        failure.Node.StartsWith($"{Name}.active", StringComparison.Ordinal) || failure.Node.StartsWith($"{Name}.hidden", StringComparison.Ordinal)
+            ? SecondaryFailure.ActiveDisk
+            : SecondaryFailure.SecondaryDisk;
+
     internal BlockRange AlignOut(BlockRange range) => range.AlignOut(BlockSizeBytes, LengthBytes);
 
     /// <summary>The block behind the last one of a range.</summary>

@@ -10,6 +10,14 @@ namespace Replication.Roles.Mirror;
 /// <param name="Errno">The error number of the failed forward; 0 where there is none.</param>
 public sealed record MirrorLoss(MirrorLossCause Cause, string Message, string Disk = "", BlockRange Range = default, int Errno = 0)
 {
+    /// <summary>The error number that the failure is listed with: the forward's own, else the one that says best what happened.</summary>
+    public int ReportedErrno => Errno != 0 ? Errno : Cause switch
+    {
+        MirrorLossCause.Silent or MirrorLossCause.FlushUnanswered or MirrorLossCause.WindowFull => Block.Errno.ETIMEDOUT,
+        MirrorLossCause.ForwardFailed or MirrorLossCause.LocalFailed => Block.Errno.EIO,
+        _ => Block.Errno.ESHUTDOWN,
+    };
+
     /// <summary>The cause as events carry it.</summary>
     public string CauseText => Cause switch
     {

@@ -1,3 +1,5 @@
+using Replication.Block;
+
 namespace Replication.Roles.Primary;
 
 /// <remarks>
@@ -42,12 +44,8 @@ internal sealed partial class PrimaryRole
             hold = _hold;
             if (hold is not null && hold.Begun.Epoch != epoch)
                 throw new VerbException(VerbFailure.Refused, $"the checkpoint that is under way goes to epoch {hold.Begun.Epoch}, not {epoch}");
-            if (hold is not null && outcome == CheckpointOutcome.Committed)
-                await State.RecordAsync(record => record with { Epoch = Math.Max(record.Epoch, epoch) });
-            if (hold is not null && outcome != CheckpointOutcome.Committed)
-                _epochInDoubt = true;
             if (hold is not null)
-                ReleaseHold(hold);
+                await EndHoldUnderChangesAsync(hold, outcome);
         }
 
         if (hold is null)
@@ -60,6 +58,28 @@ internal sealed partial class PrimaryRole
         if (outcome != CheckpointOutcome.Committed)
             await TryResolveEpochAsync();
         return (State.Record.Epoch, Time.GetElapsedTime(hold.HeldAtTimestamp));
+    }
+
+    /// <summary>A record that cannot be written leaves the epoch in doubt, not the guest waiting: the secondary's record is the truth, and the next checkpoint asks for it first.</summary>
+    private async Task EndHoldUnderChangesAsync(CheckpointHold hold, CheckpointOutcome outcome)
+    {
+        ulong epoch = hold.Begun.Epoch;
+        _epochInDoubt |= outcome != CheckpointOutcome.Committed;
+        try
+        {
+            if (outcome == CheckpointOutcome.Committed)
+                await State.RecordAsync(record => record with { Epoch = Math.Max(record.Epoch, epoch) });
+        }
+        catch (BlockException e)
+        {
+            _epochInDoubt = true;
+            Report(FailureCase.EmptyOverlay, "", e);
+            throw;
+        }
+        finally
+        {
+            ReleaseHold(hold);
+        }
     }
 
     /// <summary>Drains without holding, then holds the guest's writes and drains the rest; one deadline from the hold on.</summary>

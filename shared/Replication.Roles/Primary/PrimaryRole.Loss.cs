@@ -44,8 +44,6 @@ internal sealed partial class PrimaryRole
             }
         }
 
-        if (loss.Cause is not MirrorLossCause.Ended and not MirrorLossCause.PeerPromoted)
-            Journal.Report(new FailureReport(FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.Errno, State.Record.Epoch, loss.Message));
         await attachment.RemoveChildrenAsync();
         PeerPosition? position = await AskAfterLossAsync(attachment, left);
         using (await _changes.EnterAsync())
@@ -55,12 +53,20 @@ internal sealed partial class PrimaryRole
             AbortHold($"the mirror was lost: {loss.Message}");
             if (position is not null)
                 await JudgeUnderChangesAsync(position);
+            ReportUnderChanges(loss);
             if (_stage == NodeStage.Replicating)
                 await DetachUnderChangesAsync(loss.CauseText, loss.Message);
         }
 
         _holds.Remove(HoldReason.Settling);
         await attachment.CloseAsync();
+    }
+
+    /// <summary>Failure case 2, unless the session ended because the peer was promoted: that is no failure, whichever of the two news came first.</summary>
+    private void ReportUnderChanges(MirrorLoss loss)
+    {
+        if (loss.Cause is not MirrorLossCause.Ended and not MirrorLossCause.PeerPromoted && _stage != NodeStage.Fenced)
+            Journal.Report(new FailureReport(FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.ReportedErrno, State.Record.Epoch, loss.Message));
     }
 
     private async Task<PeerPosition?> AskAfterLossAsync(MirrorAttachment attachment, TimeSpan left)

@@ -127,7 +127,12 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 
     void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure) => Report(FailureCase.PrimaryDisk, quorum.Name, failure);
 
-    void IQuorumObserver.ForwardFailed(Quorum quorum, BlockException failure, bool localFailedToo) => Report(FailureCase.Forwarding, quorum.Name, failure);
+    void IQuorumObserver.ForwardFailed(Quorum quorum, BlockException failure, bool localFailedToo)
+    {
+        // A session that is over is listed once, with the reason for which it ended, when that is settled.
+        if (failure.Kind != BlockErrorKind.Shutdown)
+            Report(FailureCase.Forwarding, quorum.Name, failure);
+    }
 
     private void Report(FailureCase which, string disk, BlockException failure) =>
         Journal.Report(new FailureReport(which, disk, failure.Range.OffsetBytes, failure.Range.LengthBytes, failure.Errno, State.Record.Epoch, failure.Message));

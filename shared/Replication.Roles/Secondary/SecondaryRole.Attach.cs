@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Block.Secondary;
 using Replication.Block.State;
 using Replication.Nbd;
@@ -94,7 +95,15 @@ internal sealed partial class SecondaryRole
         if (current is null || current.Token != session || current.IsEnding)
             throw SessionOver(session);
         SecondaryDisk found = _group.Disks.FirstOrDefault(d => d.Name == disk) ?? throw new VerbException(VerbFailure.Invalid, $"group '{Options.Group}' has no disk '{disk}'");
-        return await Digests.ReadAsync(found.CopyBeforeWrite, new Block.BlockRange(offsetBytes, lengthBytes), pieceBytes, cancellationToken);
+        try
+        {
+            return await Digests.ReadAsync(found.CopyBeforeWrite, new BlockRange(offsetBytes, lengthBytes), pieceBytes, cancellationToken);
+        }
+        catch (VerbException e) when (e.InnerException is BlockException failure)
+        {
+            Report(_context, SecondaryFailure.SecondaryDisk, disk, failure);
+            throw;
+        }
     }
 
     /// <summary>Ends the session that is current, if any, and records what its end means. Call under <see cref="_verbs"/>.</summary>

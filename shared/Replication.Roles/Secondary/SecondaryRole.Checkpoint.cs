@@ -93,8 +93,11 @@ internal sealed partial class SecondaryRole
     private void ReportSwitchFailure(SwitchResult result)
     {
         var error = result.Error as BlockException;
-        Journal.Report(new FailureReport(FailureCase.EmptyOverlay, "", error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
+        Journal.Report(new FailureReport(FailureCase.EmptyOverlay, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
     }
+
+    /// <summary>The disk whose file failed, by the node's name; empty for the record, which is the group's.</summary>
+    private string DiskOf(BlockException? error) => _group.Disks.FirstOrDefault(disk => error?.Node.StartsWith(disk.Name + ".", StringComparison.Ordinal) == true)?.Name ?? "";
 
     private void CheckWhole()
     {

@@ -124,10 +124,10 @@ internal sealed partial class SecondaryRole
     {
         SecondarySession? session = _session;
         State.NameGeneration(next);
-        bool reached = false;
+        SwitchResult? result = null;
         try
         {
-            SwitchResult result = await _group.PromoteAsync(
+            result = await _group.PromoteAsync(
                 record =>
                 {
                     checkLease();
@@ -135,16 +135,17 @@ internal sealed partial class SecondaryRole
                 },
                 Options.Mirror.Deadline,
                 () => session?.State.Revoke());
-            reached = result.Switched;
-            if (!reached)
+            if (!result.Switched)
                 throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: {result.Reason}", result.Error);
         }
         finally
         {
-            if (!reached)
+            if (result is not { Switched: true })
             {
                 State.DropUnreached();
-                Journal.Publish(EventTypes.FailoverFailed, ("cause", "the promotion is not on record, the secondary is still running"));
+                if (result is { Outcome: SwitchOutcome.Failed })
+                    ReportFailedPromotion(result);
+                Journal.Publish(EventTypes.FailoverFailed, ("cause", $"the promotion is not on record, the secondary is still running{(result is null ? "" : $": {result.Reason}")}"));
             }
         }
     }
@@ -185,6 +186,13 @@ internal sealed partial class SecondaryRole
             else if (result.Outcome == CommitOutcome.Failed)
                 ReportFailedCommit(result);
         });
+    }
+
+    private void ReportFailedPromotion(SwitchResult result)
+    {
+        var error = result.Error as BlockException;
+        Journal.Report(new FailureReport(
+            FailureCase.Commit, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
     }
 
     private void ReportFailedCommit(CommitResult result)

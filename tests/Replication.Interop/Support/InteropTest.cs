@@ -8,7 +8,7 @@ public abstract class InteropTest : IAsyncDisposable
 
     private readonly List<Pair> _pairs = [];
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         bool failed = TestContext.Current.TestState?.Result == TestResult.Failed;

@@ -32,13 +32,13 @@ internal sealed class Pair : IAsyncDisposable
         {
             settings["Peer"] = new JsonObject { ["WaitAtStart"] = options.WaitAtStart };
             settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline, ["Window"] = options.Window, ["Resync"] = options.Resync };
+            SetFaults(settings, options.PrimaryFaults);
         });
         Node secondary = CreateNode(Binaries.Secondary, directory, "s", options, settings =>
         {
             settings["Mirror"] = new JsonObject { ["Listen"] = new JsonArray(Nbd(directory, "s", "mirror", options)), ["Deadline"] = options.Deadline };
             settings["Overlay"] = new JsonObject { ["Directory"] = overlays.Path };
-            if (options.SecondaryFaults.Count > 0)
-                settings["Faults"] = new JsonArray([.. options.SecondaryFaults.Select(f => (JsonNode)f)]);
+            SetFaults(settings, options.SecondaryFaults);
         });
         for (int i = 0; i < options.DiskLengthsBytes.Count; i++)
             (options.Fill ?? Patterned)(i, primary.DiskPaths[i], secondary.DiskPaths[i]);
@@ -147,6 +147,12 @@ internal sealed class Pair : IAsyncDisposable
         };
         complete(settings);
         return new Node(binary, directory[side], settings);
+    }
+
+    private static void SetFaults(JsonObject settings, IReadOnlyList<string> rules)
+    {
+        if (rules.Count > 0)
+            settings["Faults"] = new JsonArray([.. rules.Select(rule => (JsonNode)rule)]);
     }
 
     private static string Nbd(TempDirectory directory, string side, string name, PairOptions options) =>

@@ -27,6 +27,9 @@ internal sealed record PairOptions
     /// <summary>The wire from the primary to the secondary, for its mirror and its questions; the pair ends it. Needs TCP.</summary>
     public Link? Link { get; init; }
 
+    /// <summary>Rules of the primary's fault nodes.</summary>
+    public IReadOnlyList<string> PrimaryFaults { get; init; } = [];
+
     /// <summary>Rules of the secondary's fault nodes.</summary>
     public IReadOnlyList<string> SecondaryFaults { get; init; } = [];
 
