@@ -39,6 +39,21 @@ internal static class Limits
     /// <summary>Adjacent blocks that undo, commit and compare copy with one read and one write: beyond it the call's own cost no longer shows, and the cache does.</summary>
     public const int CopyRunBytes = 256 << 10;
 
+    /// <summary>Under <c>Durability: power</c> a commit step holds this much: its flushes cost as much as copying some MiB, and a guest's write may wait for one step.</summary>
+    public const long PowerCommitBytes = 4 << 20;
+
+    /// <summary>How far apart the blocks of such a step may lie: all of it is locked meanwhile.</summary>
+    public const long PowerCommitSpanBytes = 64 << 20;
+
+    /// <summary>One part in so many of the overlay limit is the guest's reserve: enough to go on for a while, too little to miss.</summary>
+    public const int OverlayReserveShare = 16;
+
+    /// <summary>The largest reserve: some seconds of a busy guest's first writes, within which a checkpoint, or a failover, makes room.</summary>
+    public const long OverlayReserveBytes = 64 << 20;
+
+    /// <summary>The reserve is given up and filled in pieces: few calls, and little is lost to other users of a full file system.</summary>
+    public const long ReservePieceBytes = 64 << 10;
+
     /// <summary>How much of an old overlay is given back in one step: freeing 1 GiB of tmpfs at once stops every guest of the host for milliseconds.</summary>
     public const long RetireStepBytes = 1 << 20;
 

@@ -56,8 +56,43 @@ public sealed class FileStore : IFileStore
         }
 
         Try(fileName, path => File.Move(temporary, path, overwrite: true));
+        SyncNames();
+    }
+
+    public void SyncNames()
+    {
         using PosixFile directory = OpenPosix(Path, LibC.O_RDONLY);
         Require(Path, directory.Sync());
+    }
+
+    public long FreeBytes
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(Path).AvailableFreeSpace;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return long.MaxValue;
+            }
+        }
+    }
+
+    public bool IsVolatile
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(Path).DriveFormat is "tmpfs" or "ramfs";
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
     }
 
     private string Full(string fileName) => System.IO.Path.Combine(Path, fileName);

@@ -21,6 +21,17 @@ public interface IFileStore
     /// <summary>Content of a small file; null where there is none.</summary>
     byte[]? Read(string fileName);
 
+    /// <summary>Makes the names of files that were made and removed survive a loss of power; where nothing can be lost there is nothing to do.</summary>
+    void SyncNames()
+    {
+    }
+
+    /// <summary>Room that is left where the files are; <see cref="long.MaxValue"/> where that is not known.</summary>
+    long FreeBytes => long.MaxValue;
+
+    /// <summary>The files are in memory: a loss of power takes all of them.</summary>
+    bool IsVolatile => false;
+
     /// <summary>Replaces a small file as a whole, durably: after a crash it has the old or the new content.</summary>
     void Replace(string fileName, ReadOnlySpan<byte> content);
 }

@@ -13,6 +13,7 @@ namespace Replication.Block.Overlay;
 /// <para>Overlapping requests take turns on the CowRequest lock, whose ranges are rounded out to blocks. Other nodes join that order with <see cref="BeginCowRequest"/>,
 /// <see cref="EndCowRequest"/> and <see cref="WaitForOverlappingRequests"/>. Whoever calls these, or writes, holds the group's gate shared: that is what makes
 /// <see cref="DoCheckpoint"/> a change of one pointer. The copy's own read goes to the child directly and waits for nobody.</para>
+/// <para>Under <c>Durability: power</c> "held" means: flushed, data and mark, and an undo copy is flushed before the new content is written.</para>
 /// <para>Without overlays (a first sync: there is no view yet) writes pass through, still one after the other where they overlap.</para>
 /// </remarks>
 public sealed class CopyBeforeWrite : BlockNode
@@ -140,16 +141,16 @@ public sealed class CopyBeforeWrite : BlockNode
     private ValueTask UndoAsync(OverlayLayers layers, BlockRange blocks)
     {
         long end = (blocks.EndBytes - 1) / _blockSizeBytes + 1;
-        long block = layers.NextUnheld(blocks.OffsetBytes / _blockSizeBytes, end);
-        return block == end ? default : UndoAsync(layers, block, end);
+        long block = layers.NextToUndo(blocks.OffsetBytes / _blockSizeBytes, end);
+        return block == end ? default : UndoAsync(layers, blocks, block, end);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask UndoAsync(OverlayLayers layers, long block, long end)
+    private async ValueTask UndoAsync(OverlayLayers layers, BlockRange blocks, long block, long end)
     {
         while (block < end)
         {
-            long runEnd = Math.Min(layers.NextHeld(block, end), block + _runBytes / _blockSizeBytes);
+            long runEnd = Math.Min(layers.NextUndone(block, end), block + _runBytes / _blockSizeBytes);
             var run = BlockRange.FromBounds(block * _blockSizeBytes, Math.Min(runEnd * _blockSizeBytes, LengthBytes));
             if (layers.UndoFailure is { } earlier)
                 throw UndoFailed(run, earlier);
@@ -173,7 +174,23 @@ public sealed class CopyBeforeWrite : BlockNode
                 ArrayPool<byte>.Shared.Return(buffer);
             }
 
-            block = layers.NextUnheld(runEnd, end);
+            block = layers.NextToUndo(runEnd, end);
+        }
+
+        if (layers.IsPower)
+            await PersistAsync(layers, blocks);
+    }
+
+    // Nothing is overwritten whose old content a loss of power could take. One flush serves every request that waits for one.
+    private async ValueTask PersistAsync(OverlayLayers layers, BlockRange blocks)
+    {
+        try
+        {
+            await layers.Hidden.PersistAsync(blocks);
+        }
+        catch (BlockException e)
+        {
+            throw UndoFailed(blocks, layers.FailUndo(e));
         }
     }
 

@@ -9,6 +9,25 @@ internal sealed class OverlaySet(ulong id, IReadOnlyList<OverlayLayers> disks) :
     /// <summary>In the order of the group's disks.</summary>
     public IReadOnlyList<OverlayLayers> Disks => disks;
 
+    public IEnumerable<OverlayFile> Files => disks.SelectMany(layers => (IEnumerable<OverlayFile>)[.. layers.Active.Files, .. layers.Hidden.Files]);
+
+    /// <summary>Nobody uses the set any more; it is given back in the background.</summary>
+    public void BeginRetiring()
+    {
+        foreach (OverlayFile file in Files)
+            file.BeginRetiring();
+    }
+
+    /// <summary>Makes everything safe from a loss of power that is marked now.</summary>
+    public async ValueTask PersistAsync()
+    {
+        foreach (OverlayLayers layers in disks)
+        {
+            await layers.Active.PersistAllAsync();
+            await layers.Hidden.PersistAllAsync();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (OverlayLayers layers in disks)

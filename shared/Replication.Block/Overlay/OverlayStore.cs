@@ -1,4 +1,4 @@
-using Replication.Block.Bitmaps;
+using System.Globalization;
 using Replication.Block.Files;
 using Replication.Block.State;
 
@@ -6,68 +6,87 @@ namespace Replication.Block.Overlay;
 
 /// <summary>Makes, opens and gives back the overlay files of a group.</summary>
 /// <remarks>
-/// Files: <c>DISK.active|hidden.SET.data|marks</c>, SET being 16 hexadecimal digits. Every epoch has a set of its own, so that a checkpoint is a change of names and nothing
-/// of epoch N can be read in epoch N+1 from a place that was used before. A set made before a restart is never used unless the record names it: it is
-/// removed at open with everything else that the record does not name. The files are locked to this process.
+/// Files: <c>DISK.active|hidden.SET.data|marks</c>, and <c>durable</c> under <c>Durability: power</c>, SET being 16 hexadecimal digits; in the spill directory the same names again. Every epoch has a set of its own, so
+/// that a checkpoint is a change of names and nothing of epoch N can be read in epoch N+1 from a place that was used before. A set made before a restart is never used unless the
+/// record names it: it is removed at open with everything else that the record does not name. The files are locked to this process. A set that may spill says so in the
+/// first directory (<c>DISK.active.SET.spill</c>): without its spill files it is not whole.
 /// </remarks>
-internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name, long LengthBytes)> disks, int blockSizeBytes, Func<BlockNode, BlockNode>? decorate)
+internal sealed class OverlayStore(OverlayStoreOptions options)
 {
     private const string Data = "data";
     private const string Marks = "marks";
+    private const string DurablePart = "durable";
+    private const string SpillPart = "spill";
     private static readonly string[] s_layers = ["active", "hidden"];
 
+    private IEnumerable<IFileStore> Stores => options.Spill is { } spill ? [options.Files, spill] : [options.Files];
+
+    private string SpillMarker(ulong id) => FileName(options.Disks[0].Name, s_layers[0], id, SpillPart);
+
     /// <summary>Makes a new set; where that fails nothing of it stays.</summary>
+    /// <exception cref="IOException">A file cannot be made.</exception>
     public async ValueTask<OverlaySet> CreateAsync(ulong id)
     {
-        var layers = new List<OverlayLayers>(disks.Count);
-        var made = new List<BlockOverlay>(2 * disks.Count);
+        var made = new List<OverlayFile>();
         try
         {
-            foreach ((string disk, long lengthBytes) in disks)
+            if (options.Spill is not null)
+                await options.Files.Create(SpillMarker(id), 0, "overlay.spill").DisposeAsync();
+            OverlaySet set = await BuildAsync(id, async (place, disk, layer, lengthBytes) =>
             {
-                BlockOverlay active = await CreateOverlayAsync(disk, s_layers[0], id, lengthBytes);
-                made.Add(active);
-                BlockOverlay hidden = await CreateOverlayAsync(disk, s_layers[1], id, lengthBytes);
-                made.Add(hidden);
-                layers.Add(new OverlayLayers(active, hidden));
-            }
-
-            return new OverlaySet(id, layers);
+                OverlayFile file = await CreateFileAsync(place, disk, layer, id, lengthBytes);
+                made.Add(file);
+                return file;
+            });
+            if (options.Power)
+                await MakeNamesDurableAsync(set);
+            return set;
         }
         catch
         {
             await DisposeAsync(made);
             TryDelete(id);
+            foreach (OverlayFile file in made)
+                file.Deleted();
             throw;
         }
     }
 
     /// <summary>Opens a set; null where files of it are missing: the directory did not survive.</summary>
-    /// <exception cref="StateException">A file is damaged, of another version, or of another disk.</exception>
-    public async ValueTask<OverlaySet?> LoadAsync(ulong id)
+    /// <exception cref="StateException">A file is damaged, of another version, or of another disk; or the set may have spilled, and there is no spill directory any more.</exception>
+    public async ValueTask<OverlaySet?> LoadAsync(ulong id, OverlayTrust trust)
     {
-        var layers = new List<OverlayLayers>(disks.Count);
+        bool mayHaveSpilled = options.Files.List().Contains(SpillMarker(id));
+        if (mayHaveSpilled && options.Spill is null)
+            throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill is not configured; configure it as it was");
+        var opened = new List<OverlayFile>();
         try
         {
-            foreach ((string disk, long lengthBytes) in disks)
+            OverlaySet set = await BuildAsync(id, async (place, disk, layer, lengthBytes) =>
             {
-                BlockOverlay? active = await LoadOverlayAsync(disk, s_layers[0], id, lengthBytes);
-                BlockOverlay? hidden = await LoadOverlayAsync(disk, s_layers[1], id, lengthBytes);
-                if (active is not null && hidden is not null)
-                {
-                    layers.Add(new OverlayLayers(active, hidden));
-                    continue;
-                }
-
-                await DisposeAsync(layers);
-                return null;
-            }
-
-            return new OverlaySet(id, layers);
+                // A spill directory that was configured after the set was made begins empty.
+                OverlayFile file = place.IsSpill && !mayHaveSpilled
+                    ? await CreateFileAsync(place, disk, layer, id, lengthBytes)
+                    : await LoadFileAsync(place, disk, layer, id, lengthBytes, trust) ?? throw new FileNotFoundException();
+                opened.Add(file);
+                return file;
+            });
+            if (options.Spill is not null && !mayHaveSpilled)
+                await options.Files.Create(SpillMarker(id), 0, "overlay.spill").DisposeAsync();
+            if (options.Power)
+                await set.PersistAsync();
+            return set;
+        }
+        catch (FileNotFoundException)
+        {
+            await DisposeAsync(opened);
+            foreach (OverlayFile file in opened)
+                file.Deleted();
+            return null;
         }
         catch
         {
-            await DisposeAsync(layers);
+            await DisposeAsync(opened);
             throw;
         }
     }
@@ -76,12 +95,15 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
     public ulong DeleteOthers(ulong keep)
     {
         ulong highest = keep;
-        foreach (string file in files.List())
+        foreach (IFileStore store in Stores)
         {
-            if (!TryParse(file, out ulong id) || id == keep)
-                continue;
-            highest = Math.Max(highest, id);
-            files.Delete(file);
+            foreach (string file in store.List())
+            {
+                if (!TryParse(file, out ulong id) || id == keep)
+                    continue;
+                highest = Math.Max(highest, id);
+                store.Delete(file);
+            }
         }
 
         return highest;
@@ -93,10 +115,16 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
     /// </summary>
     public async ValueTask RetireAsync(OverlaySet set, IBackgroundWorker worker, Func<bool> ending)
     {
-        foreach (OverlayLayers layers in set.Disks)
+        foreach (OverlayFile file in set.Files)
         {
-            await TryPunchAsync(layers.Active, worker, ending);
-            await TryPunchAsync(layers.Hidden, worker, ending);
+            try
+            {
+                await file.RetireAsync(worker, ending);
+            }
+            catch (BlockException)
+            {
+                // Small steps are a kindness to other guests; the unlink that follows gives the rest back.
+            }
         }
 
         await DeleteAsync(set);
@@ -107,95 +135,156 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
     {
         await set.DisposeAsync();
         TryDelete(set.Id);
+        foreach (OverlayFile file in set.Files)
+            file.Deleted();
     }
 
-    private static async ValueTask TryPunchAsync(BlockOverlay overlay, IBackgroundWorker worker, Func<bool> ending)
+    private async ValueTask<OverlaySet> BuildAsync(ulong id, Func<Place, string, string, long, ValueTask<OverlayFile>> openAsync)
     {
+        var layers = new List<OverlayLayers>(options.Disks.Count);
+        foreach ((string disk, long lengthBytes) in options.Disks)
+        {
+            var overlays = new List<BlockOverlay>(2);
+            foreach (string layer in s_layers)
+            {
+                OverlayFile main = await openAsync(new Place(options.Files, options.Room.Main, ""), disk, layer, lengthBytes);
+                OverlayFile? spill = options.Spill is { } store ? await openAsync(new Place(store, options.Room.Spill!, ".spill"), disk, layer, lengthBytes) : null;
+                overlays.Add(new BlockOverlay(main, spill, options.Room, isGuests: layer == s_layers[0]));
+            }
+
+            layers.Add(new OverlayLayers(overlays[0], overlays[1], options.Power));
+        }
+
+        return new OverlaySet(id, layers);
+    }
+
+    private async ValueTask<OverlayFile> CreateFileAsync(Place place, string disk, string layer, ulong id, long lengthBytes)
+    {
+        string node = $"{disk}.{layer}{place.NodeSuffix}";
+        var parts = new List<IAsyncDisposable>();
         try
         {
-            await PunchAsync(overlay, worker, ending);
+            BlockNode data = Decorated(place.Store.Create(FileName(disk, layer, id, Data), lengthBytes, node));
+            parts.Add(data);
+            (PersistentBitmap marks, _) = await CreateMarksAsync(place, FileName(disk, layer, id, Marks), $"{node}.marks", lengthBytes);
+            parts.Add(marks);
+            if (!options.Power)
+                return OverlayFile.Create(data, marks, null, place.Budget);
+            (PersistentBitmap durable, BlockNode file) = await CreateMarksAsync(place, FileName(disk, layer, id, DurablePart), $"{node}.durable", lengthBytes);
+            parts.Add(durable);
+            await data.FlushAsync();
+            await file.FlushAsync();
+            return OverlayFile.Create(data, marks, new DurableMarks(data, file, marks, durable), place.Budget);
         }
-        catch (BlockException)
+        catch
         {
-            // Small steps are a kindness to other guests; the unlink that follows gives the rest back.
-        }
-    }
-
-    // The marks say where there is data. Asking the file after each step would make the kernel look through all that is left of it to the next hole, every time.
-    private static async ValueTask PunchAsync(BlockOverlay overlay, IBackgroundWorker worker, Func<bool> ending)
-    {
-        BlockBitmap held = overlay.Held;
-        int blockBytes = overlay.Marks.GranularityBytes;
-        long stepBlocks = Math.Max(1, Limits.RetireStepBytes / blockBytes);
-        for (long block = held.NextSet(0, held.LengthBits); block < held.LengthBits && !ending(); block = held.NextSet(block + stepBlocks, held.LengthBits))
-        {
-            await worker.TurnAsync();
-            long offset = block * blockBytes;
-            await overlay.Data.DiscardAsync(new BlockRange(offset, Math.Min(stepBlocks * blockBytes, overlay.Data.LengthBytes - offset)));
+            await DisposeAsync(parts);
+            throw;
         }
     }
 
-    private async ValueTask<BlockOverlay> CreateOverlayAsync(string disk, string layer, ulong id, long lengthBytes)
+    private async ValueTask<(PersistentBitmap Marks, BlockNode File)> CreateMarksAsync(Place place, string fileName, string nodeName, long lengthBytes)
     {
-        BlockNode data = Decorated(files.Create(FileName(disk, layer, id, Data), lengthBytes, $"{disk}.{layer}"));
-        try
+        BlockNode file = Decorated(place.Store.Create(fileName, PersistentBitmap.FileBytes(lengthBytes, options.BlockSizeBytes), nodeName));
+        while (true)
         {
-            BlockNode marks = Decorated(files.Create(FileName(disk, layer, id, Marks), PersistentBitmap.FileBytes(lengthBytes, blockSizeBytes), $"{disk}.{layer}.marks"));
             try
             {
-                return new BlockOverlay(data, await PersistentBitmap.CreateAsync(marks, lengthBytes, blockSizeBytes));
+                return (await PersistentBitmap.CreateAsync(file, lengthBytes, options.BlockSizeBytes), file);
             }
-            catch
+            catch (BlockException e)
             {
-                await marks.DisposeAsync();
+                // Without the next epoch's files no checkpoint could make room: their first pages may come out of the guest's reserve.
+                if (e.Kind == BlockErrorKind.NoSpace && await options.Room.FreeReserveAsync(OverlayFile.PageBytes))
+                    continue;
+                await file.DisposeAsync();
                 throw;
             }
         }
+    }
+
+    private async ValueTask<OverlayFile?> LoadFileAsync(Place place, string disk, string layer, ulong id, long lengthBytes, OverlayTrust trust)
+    {
+        string node = $"{disk}.{layer}{place.NodeSuffix}";
+        var parts = new List<IAsyncDisposable>();
+        try
+        {
+            if (Open(place, FileName(disk, layer, id, Data), node, parts) is not { } data)
+                return null;
+            if (data.LengthBytes != lengthBytes)
+                throw new StateException($"overlay of {disk} in {place.Store.Path} has {data.LengthBytes} bytes, the disk {lengthBytes}");
+            BlockNode? durableFile = options.Power ? Open(place, FileName(disk, layer, id, DurablePart), $"{node}.durable", parts) : null;
+            BlockNode? marksFile = trust == OverlayTrust.All ? Open(place, FileName(disk, layer, id, Marks), $"{node}.marks", parts) : null;
+            if (trust == OverlayTrust.All ? marksFile is null : durableFile is null)
+            {
+                await DisposeAsync(parts);
+                return null;
+            }
+
+            PersistentBitmap? durable = durableFile is null ? null : await PersistentBitmap.LoadAsync(durableFile, lengthBytes, options.BlockSizeBytes);
+            PersistentBitmap? marks = marksFile is null ? null : await PersistentBitmap.LoadAsync(marksFile, lengthBytes, options.BlockSizeBytes);
+            if (marks is null)
+            {
+                // Ordinary marks may stand over data that did not survive: those that hold take their place.
+                place.Store.Delete(FileName(disk, layer, id, Marks));
+                (marks, _) = await CreateMarksAsync(place, FileName(disk, layer, id, Marks), $"{node}.marks", lengthBytes);
+                parts.Add(marks);
+                await marks.OrAsync(durable!.Bits);
+            }
+
+            if (options.Power && durable is null)
+            {
+                // The node's durability was "process" until now.
+                (durable, durableFile) = await CreateMarksAsync(place, FileName(disk, layer, id, DurablePart), $"{node}.durable", lengthBytes);
+                parts.Add(durable);
+            }
+
+            DurableMarks? safe = durable is null ? null : new DurableMarks(data, durableFile!, marks, durable);
+            if (safe is not null)
+                await safe.AdoptAsync();
+            return await OverlayFile.LoadAsync(data, marks, safe, place.Budget);
+        }
         catch
         {
-            await data.DisposeAsync();
+            await DisposeAsync(parts);
             throw;
         }
     }
 
-    private async ValueTask<BlockOverlay?> LoadOverlayAsync(string disk, string layer, ulong id, long lengthBytes)
+    private BlockNode? Open(Place place, string fileName, string nodeName, List<IAsyncDisposable> parts)
     {
-        BlockNode? data = files.Open(FileName(disk, layer, id, Data), $"{disk}.{layer}");
-        BlockNode? marks = null;
-        try
-        {
-            marks = data is null ? null : files.Open(FileName(disk, layer, id, Marks), $"{disk}.{layer}.marks");
-            if (data is not null && marks is not null)
-            {
-                if (data.LengthBytes != lengthBytes)
-                    throw new StateException($"overlay of {disk} in {files.Path} has {data.LengthBytes} bytes, the disk {lengthBytes}");
-                return new BlockOverlay(Decorated(data), await PersistentBitmap.LoadAsync(Decorated(marks), lengthBytes, blockSizeBytes));
-            }
-
-            await DisposeAsync(data, marks);
+        if (place.Store.Open(fileName, nodeName) is not { } node)
             return null;
-        }
-        catch
-        {
-            await DisposeAsync(data, marks);
-            throw;
-        }
+        BlockNode decorated = Decorated(node);
+        parts.Add(decorated);
+        return decorated;
+    }
+
+    // The record may name the set once its files are there after a loss of power.
+    private async ValueTask MakeNamesDurableAsync(OverlaySet set)
+    {
+        await set.PersistAsync();
+        foreach (IFileStore store in Stores)
+            store.SyncNames();
     }
 
     private void TryDelete(ulong id)
     {
-        try
+        foreach (IFileStore store in Stores)
         {
-            foreach (string file in files.List().Where(file => TryParse(file, out ulong found) && found == id))
-                files.Delete(file);
-        }
-        catch (IOException)
-        {
-            // What stays is removed at the next open; nothing reads it.
+            try
+            {
+                foreach (string file in store.List().Where(file => TryParse(file, out ulong found) && found == id))
+                    store.Delete(file);
+            }
+            catch (IOException)
+            {
+                // What stays is removed at the next open; nothing reads it.
+            }
         }
     }
 
-    private BlockNode Decorated(BlockNode node) => decorate?.Invoke(node) ?? node;
+    private BlockNode Decorated(BlockNode node) => options.Decorate?.Invoke(node) ?? node;
 
     private static string FileName(string disk, string layer, ulong id, string part) => $"{disk}.{layer}.{id:x16}.{part}";
 
@@ -204,16 +293,19 @@ internal sealed class OverlayStore(IFileStore files, IReadOnlyList<(string Name,
     {
         id = 0;
         string[] parts = file.Split('.');
-        return parts.Length >= 4 && parts[^1] is Data or Marks && s_layers.Contains(parts[^3]) && parts[^2].Length == 16
-            && ulong.TryParse(parts[^2], System.Globalization.NumberStyles.AllowHexSpecifier, null, out id);
+        return parts.Length >= 4 && parts[^1] is Data or Marks or DurablePart or SpillPart && s_layers.Contains(parts[^3]) && parts[^2].Length == 16
+            && ulong.TryParse(parts[^2], NumberStyles.AllowHexSpecifier, null, out id);
     }
 
-    private static async ValueTask DisposeAsync(params IEnumerable<IAsyncDisposable?> nodes)
+    private static async ValueTask DisposeAsync(IEnumerable<IAsyncDisposable> parts)
     {
-        foreach (IAsyncDisposable? node in nodes)
-        {
-            if (node is not null)
-                await node.DisposeAsync();
-        }
+        foreach (IAsyncDisposable part in parts)
+            await part.DisposeAsync();
+    }
+
+    /// <summary>A directory, what it may take, and what the names of its nodes end with.</summary>
+    private readonly record struct Place(IFileStore Store, OverlayBudget Budget, string NodeSuffix)
+    {
+        public bool IsSpill => NodeSuffix.Length > 0;
     }
 }

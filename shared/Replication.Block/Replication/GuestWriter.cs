@@ -85,17 +85,32 @@ internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteActiveAsync(OverlayLayers layers, WriteRequest request)
     {
+        try
+        {
+            await FillActiveAsync(layers, request);
+        }
+        catch (BlockException)
+        {
+            // Edges that were filled, and what was written of the rest, take no room in blocks that are not held.
+            await layers.Active.GiveBackAsync(disk.AlignOut(request.Range));
+            throw;
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask FillActiveAsync(OverlayLayers layers, WriteRequest request)
+    {
         BlockRange blocks = disk.AlignOut(request.Range);
         BlockRange rest = request.Range;
-        if (rest.OffsetBytes > blocks.OffsetBytes && !layers.Active.Held[rest.OffsetBytes / disk.BlockSizeBytes])
+        if (rest.OffsetBytes > blocks.OffsetBytes && !layers.Active.Holds(rest.OffsetBytes / disk.BlockSizeBytes))
             rest = await WriteEdgeAsync(layers, request, rest, rest.OffsetBytes / disk.BlockSizeBytes);
-        if (rest.EndBytes < blocks.EndBytes && !rest.IsEmpty && !layers.Active.Held[rest.EndBytes / disk.BlockSizeBytes])
+        if (rest.EndBytes < blocks.EndBytes && !rest.IsEmpty && !layers.Active.Holds(rest.EndBytes / disk.BlockSizeBytes))
             rest = await WriteEdgeAsync(layers, request, rest, rest.EndBytes / disk.BlockSizeBytes);
         // What is left covers blocks wholly, or blocks that are marked already.
         if (!rest.IsEmpty && request.IsZero)
             await layers.Active.ZeroAsync(rest);
         else if (!rest.IsEmpty)
-            await layers.Active.Data.WriteAsync(rest.OffsetBytes, request.Slice(rest).Data);
+            await layers.Active.WriteAsync(rest.OffsetBytes, request.Slice(rest).Data);
         await layers.Active.MarkAsync(blocks);
     }
 
@@ -110,7 +125,7 @@ internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
             Memory<byte> content = buffer.AsMemory(0, (int)whole.LengthBytes);
             await disk.Reader.ReadAsync(layers, whole.OffsetBytes, content);
             request.Slice(part).CopyTo(content.Span[(int)(part.OffsetBytes - whole.OffsetBytes)..]);
-            await layers.Active.Data.WriteAsync(whole.OffsetBytes, content);
+            await layers.Active.WriteAsync(whole.OffsetBytes, content);
         }
         finally
         {

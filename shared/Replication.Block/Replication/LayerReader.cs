@@ -44,26 +44,9 @@ internal sealed class LayerReader(BlockNode disk, int blockSizeBytes)
         }
     }
 
-    // The overlay that shows the block, null for the secondary disk, and how far that is so. Marks may change between two looks, but the block itself
-    // was seen in this layer: a run has one block at least.
-    private static BlockNode? Find(OverlayLayers layers, long block, long endBlock, out long runEnd)
-    {
-        if (layers.Active.Held[block])
-        {
-            runEnd = Math.Max(block + 1, layers.Active.Held.NextClear(block, endBlock));
-            return layers.Active.Data;
-        }
-
-        runEnd = Math.Max(block + 1, layers.Active.Held.NextSet(block, endBlock));
-        if (layers.Hidden.Held[block])
-        {
-            runEnd = Math.Max(block + 1, layers.Hidden.Held.NextClear(block, runEnd));
-            return layers.Hidden.Data;
-        }
-
-        runEnd = Math.Max(block + 1, layers.Hidden.Held.NextSet(block, runEnd));
-        return null;
-    }
+    // The overlay's file that shows the block, null for the secondary disk, and how far that is so.
+    private static BlockNode? Find(OverlayLayers layers, long block, long endBlock, out long runEnd) =>
+        layers.Active.Find(block, endBlock, out runEnd) ?? layers.Hidden.Find(block, runEnd, out runEnd);
 
     private static bool IsStillUnheld(OverlayLayers layers, long block, long runEnd)
     {

@@ -52,14 +52,38 @@ internal sealed class ReplicationNode : BlockNode
         }
     }
 
-    // Overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, and FUA
+    // Under Durability: process overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, and FUA
     // is a write and then this, as a checkpoint must not wait for a device; the disk stays while the layers come and go.
-    protected override ValueTask FlushCore() => ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage) switch
+    protected override ValueTask FlushCore()
     {
-        IoRoute.Active => default,
-        IoRoute.Split or IoRoute.Direct => _disk.Node.FlushAsync(),
-        _ => throw Refused(BlockOperation.Flush, default),
-    };
+        OverlayLayers? layers = _disk.CopyBeforeWrite.Layers is { IsPower: true } found ? found : null;
+        return ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage) switch
+        {
+            IoRoute.Active => layers is null ? default : PersistAsync(layers),
+            IoRoute.Split => layers is null ? _disk.Node.FlushAsync() : PersistThenFlushAsync(layers),
+            IoRoute.Direct => _disk.Node.FlushAsync(),
+            _ => throw Refused(BlockOperation.Flush, default),
+        };
+    }
+
+    private async ValueTask PersistAsync(OverlayLayers layers)
+    {
+        try
+        {
+            await layers.Active.PersistAllAsync();
+        }
+        catch (BlockException) when (_disk.CopyBeforeWrite.Layers != layers)
+        {
+            // A checkpoint has dropped what was to be kept, or the commit has put it into the disk.
+        }
+    }
+
+    // Blocks move from the overlay to the disk, never back: in this order none is missed.
+    private async ValueTask PersistThenFlushAsync(OverlayLayers layers)
+    {
+        await PersistAsync(layers);
+        await _disk.Node.FlushAsync();
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadInsideAsync(long offsetBytes, Memory<byte> buffer)

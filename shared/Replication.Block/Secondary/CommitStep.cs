@@ -7,34 +7,26 @@ namespace Replication.Block.Secondary;
 /// <remarks>
 /// Order, for a kill between any two instructions: dirty marks; the topmost layer's content to the secondary disk; the hidden marks away; the active marks away. Until the last mark is
 /// gone the block reads from its topmost layer, which holds the same bytes. The other order of clearing would show old content of the hidden disk once the active
-/// mark is gone. Doing a step twice does no harm.
+/// mark is gone. Doing a step twice does no harm. Under <c>Durability: power</c> each of the three is flushed before the next begins, and the last one before the locks are released.
 /// </remarks>
 internal static class CommitStep
 {
     /// <summary>Commits what is held of the range; the caller holds the gate and the blocks' locks.</summary>
     public static async ValueTask RunAsync(SecondaryDisk disk, OverlayLayers layers, BlockRange blocks)
     {
-        await disk.MarkDirtyAsync(blocks);
         long end = disk.BlockEnd(blocks);
         for (long block = layers.NextHeld(blocks.OffsetBytes / disk.BlockSizeBytes, end); block < end;)
         {
-            BlockNode source;
-            long runEnd;
-            if (layers.Active.Held[block])
-            {
-                source = layers.Active.Data;
-                runEnd = layers.Active.Held.NextClear(block, end);
-            }
-            else
-            {
-                source = layers.Hidden.Data;
-                runEnd = layers.Active.Held.NextSet(block, layers.Hidden.Held.NextClear(block, end));
-            }
-
+            BlockNode? source = layers.Active.Find(block, end, out long runEnd) ?? layers.Hidden.Find(block, runEnd, out runEnd);
+            Invariant.Check(source is not null, "what is held while its lock is held stays held");
+            await disk.MarkDirtyAsync(disk.RangeOf(block, runEnd));
             await CopyAsync(disk, source, disk.RangeOf(block, runEnd));
             block = layers.NextHeld(runEnd, end);
         }
 
+        // What only the overlays had must be in the disk for good before they forget it.
+        if (layers.IsPower)
+            await disk.CommitNode.FlushAsync();
         await layers.Hidden.ClearAsync(blocks);
         await layers.Active.ClearAsync(blocks);
     }

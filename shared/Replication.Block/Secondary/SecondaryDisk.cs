@@ -47,7 +47,10 @@ public sealed class SecondaryDisk
     public long DirtyBytes => Dirty is { } dirty ? dirty.Bits.Count * dirty.GranularityBytes : 0;
 
     /// <summary>What differs from the old primary's disk, since this node's promotion; null before. Set under the closed gate, or at open.</summary>
-    public PersistentBitmap? Dirty { get; internal set; }
+    public PersistentBitmap? Dirty => DirtyBlocks?.Marks;
+
+    /// <summary>As <see cref="Dirty"/>.</summary>
+    internal DirtyBlocks? DirtyBlocks { get; set; }
 
     internal BlockNode CommitNode { get; }
 
@@ -81,7 +84,7 @@ public sealed class SecondaryDisk
 
     internal ValueTask MarkDirtyAsync(BlockRange blocks)
     {
-        if (Dirty is not { } dirty)
+        if (DirtyBlocks is not { } dirty)
             return default;
         long first = blocks.OffsetBytes / BlockSizeBytes;
         return dirty.MarkAsync(first, BlockEnd(blocks) - first);

@@ -25,7 +25,7 @@ public sealed partial class SecondaryGroup
     public async ValueTask<SwitchResult> PromoteAsync(Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions = null)
     {
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
-        var dirty = new List<PersistentBitmap>(Disks.Count);
+        var dirty = new List<DirtyBlocks>(Disks.Count);
         try
         {
             Invariant.Check(Record is not null, "a group has a record before its promotion");
@@ -46,7 +46,7 @@ public sealed partial class SecondaryGroup
         }
         finally
         {
-            foreach (PersistentBitmap unused in dirty)
+            foreach (DirtyBlocks unused in dirty)
                 await unused.DisposeAsync();
             _turns.Release(turn);
         }
@@ -74,7 +74,7 @@ public sealed partial class SecondaryGroup
         }
     }
 
-    private async ValueTask<SwitchResult> PromoteInsideAsync(Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions, List<PersistentBitmap> dirty)
+    private async ValueTask<SwitchResult> PromoteInsideAsync(Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions, List<DirtyBlocks> dirty)
     {
         if (!await Gate.CloseAsync(deadline))
             return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"requests under way did not end within {deadline.TotalMilliseconds:0} ms");
@@ -83,7 +83,7 @@ public sealed partial class SecondaryGroup
             EpochRecord written = await WriteRecordAsync(next(Record!) with { Stage = NodeStage.Failover, OverlaySet = _live!.Id });
             revokeSessions?.Invoke();
             for (int i = 0; i < Disks.Count; i++)
-                Disks[i].Dirty = dirty[i];
+                Disks[i].DirtyBlocks = dirty[i];
             return new SwitchResult(SwitchOutcome.Switched, written);
         }
         catch (BlockException e)
@@ -111,7 +111,7 @@ public sealed partial class SecondaryGroup
                 current = disk;
                 var union = disk.CopyBeforeWrite.Layers!.Union();
                 totalBytes += union.Count * disk.BlockSizeBytes;
-                await disk.Dirty!.OrAsync(union);
+                await disk.DirtyBlocks!.OrAsync(union);
             }
 
             Volatile.Write(ref _commitTotalBytes, totalBytes);
@@ -135,20 +135,37 @@ public sealed partial class SecondaryGroup
     private async ValueTask<bool> CommitDiskAsync(SecondaryDisk disk)
     {
         OverlayLayers layers = disk.CopyBeforeWrite.Layers!;
-        long blocks = layers.Active.Held.LengthBits;
-        int stepBlocks = Math.Max(1, Limits.CopyRunBytes / disk.BlockSizeBytes);
+        long blocks = layers.Active.LengthBlocks;
         for (long block = layers.NextHeld(0, blocks); block < blocks; block = layers.NextHeld(block, blocks))
         {
             await _options.Worker.TurnAsync();
             if (_ending)
                 return false;
-            long end = Math.Min(layers.NextUnheld(block, blocks), block + stepBlocks);
+            long end = StepEnd(disk, layers, block, blocks, out long held);
             await CommitRunAsync(disk, layers, disk.RangeOf(block, end));
-            Interlocked.Add(ref _commitDoneBytes, (end - block) * disk.BlockSizeBytes);
+            Interlocked.Add(ref _commitDoneBytes, held * disk.BlockSizeBytes);
             block = end;
         }
 
         return true;
+    }
+
+    // Adjacent blocks; under Durability: power also those that lie near, as each step costs flushes.
+    private long StepEnd(SecondaryDisk disk, OverlayLayers layers, long block, long blocks, out long held)
+    {
+        long most = Math.Max(1, (_options.Power ? Limits.PowerCommitBytes : Limits.CopyRunBytes) / disk.BlockSizeBytes);
+        long limit = _options.Power ? Math.Min(blocks, block + Math.Max(1, Limits.PowerCommitSpanBytes / disk.BlockSizeBytes)) : blocks;
+        long end = block;
+        held = 0;
+        for (long next = block; next < limit && held < most; next = layers.NextHeld(end, limit))
+        {
+            end = Math.Min(layers.NextUnheld(next, limit), next + most - held);
+            held += end - next;
+            if (!_options.Power)
+                break;
+        }
+
+        return end;
     }
 
     private async ValueTask CommitRunAsync(SecondaryDisk disk, OverlayLayers layers, BlockRange run)
@@ -203,20 +220,32 @@ public sealed partial class SecondaryGroup
         return new CommitResult(CommitOutcome.Failed, CommitProgress.DoneBytes, disk, error);
     }
 
-    private async ValueTask<PersistentBitmap> CreateDirtyAsync(SecondaryDisk disk)
+    private async ValueTask<DirtyBlocks> CreateDirtyAsync(SecondaryDisk disk)
     {
         // Of an earlier life of this node: what it marked has been synced since, or this node would not have had a view.
         _options.State.Files.Delete(DirtyFile(disk));
-        BlockNode file = _options.State.Files.Create(DirtyFile(disk), PersistentBitmap.FileBytes(disk.LengthBytes, disk.BlockSizeBytes), $"{disk.Name}.dirty");
-        return await PersistentBitmap.CreateAsync(Decorated(file), disk.LengthBytes, disk.BlockSizeBytes);
+        BlockNode file = Decorated(_options.State.Files.Create(DirtyFile(disk), PersistentBitmap.FileBytes(disk.LengthBytes, disk.BlockSizeBytes), $"{disk.Name}.dirty"));
+        var dirty = new DirtyBlocks(await PersistentBitmap.CreateAsync(file, disk.LengthBytes, disk.BlockSizeBytes), file, _options.Power);
+        if (!_options.Power)
+            return dirty;
+        await dirty.PersistAsync();
+        _options.State.Files.SyncNames();
+        return dirty;
     }
 
-    private async ValueTask<PersistentBitmap> LoadDirtyAsync(SecondaryDisk disk)
+    private async ValueTask<DirtyBlocks> LoadDirtyAsync(SecondaryDisk disk)
     {
-        if (_options.State.Files.Open(DirtyFile(disk), $"{disk.Name}.dirty") is { } file)
-            return await PersistentBitmap.LoadAsync(Decorated(file), disk.LengthBytes, disk.BlockSizeBytes);
-        // It must have been there: whoever removed it, everything may differ.
-        PersistentBitmap all = await CreateDirtyAsync(disk);
+        if (_options.Trust != OverlayTrust.None && _options.State.Files.Open(DirtyFile(disk), $"{disk.Name}.dirty") is { } found)
+        {
+            BlockNode file = Decorated(found);
+            var dirty = new DirtyBlocks(await PersistentBitmap.LoadAsync(file, disk.LengthBytes, disk.BlockSizeBytes), file, _options.Power);
+            if (_options.Power)
+                await dirty.PersistAsync();
+            return dirty;
+        }
+
+        // It is not there, or a reboot may have taken marks from it: everything may differ.
+        DirtyBlocks all = await CreateDirtyAsync(disk);
         await all.MarkAllAsync();
         return all;
     }

@@ -22,11 +22,13 @@ public sealed partial class SecondaryGroup
             OverlaySet? next = null;
             try
             {
+                // Ahead of the hold, so that under the closed gate only little is left to flush.
+                await FlushDisksAsync();
                 next = request.WithOverlays ? await TakePreparedAsync() : null;
             }
             catch (IOException e)
             {
-                return new SwitchResult(SwitchOutcome.Failed, Record, $"the next epoch's overlays cannot be made: {e.Message}", e);
+                return new SwitchResult(SwitchOutcome.Failed, Record, $"the next epoch cannot be prepared: {e.Message}", e);
             }
 
             SwitchResult result = await SwitchAsync(request, next);
@@ -71,13 +73,14 @@ public sealed partial class SecondaryGroup
         {
             if (WhyRefused(request) is { } reason)
                 return new SwitchResult(SwitchOutcome.Refused, Record!, reason);
+            await FlushDisksAsync();
             EpochRecord written = await WriteRecordAsync(request.Next(Record!) with { OverlaySet = next?.Id ?? 0 });
             SwapLayers(next);
             return new SwitchResult(SwitchOutcome.Switched, written);
         }
         catch (BlockException e)
         {
-            return new SwitchResult(SwitchOutcome.Failed, Record!, $"the epoch record cannot be written: {e.Message}", e);
+            return new SwitchResult(SwitchOutcome.Failed, Record!, $"the new epoch is not on record: {e.Message}", e);
         }
         finally
         {
@@ -104,6 +107,7 @@ public sealed partial class SecondaryGroup
         OverlaySet? old = _live;
         _live = next;
         OverlaysLost = false;
+        _room.Main.BeginEpoch();
         for (int i = 0; i < Disks.Count; i++)
             Disks[i].CopyBeforeWrite.DoCheckpoint(next?.Disks[i]);
         if (old is not null)
@@ -132,7 +136,25 @@ public sealed partial class SecondaryGroup
         }
     });
 
-    private void Retire(OverlaySet set) => _options.Worker.Post(() => _store.RetireAsync(set, _options.Worker, () => _ending));
+    private void Retire(OverlaySet set)
+    {
+        set.BeginRetiring();
+        _options.Worker.Post(async () =>
+        {
+            await _store.RetireAsync(set, _options.Worker, () => _ending);
+            if (_ending || _room.Reserve is not { } reserve)
+                return;
+            // What the guest had to take is set aside again; a promoted node whose layers are gone needs none.
+            if (Stage != NodeStage.Done)
+            {
+                await reserve.FillAsync();
+                return;
+            }
+
+            _room.Reserve = null;
+            await reserve.DisposeAsync();
+        });
+    }
 
     private async ValueTask DiscardPreparedAsync()
     {

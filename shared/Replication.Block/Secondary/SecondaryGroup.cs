@@ -19,6 +19,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     private readonly SecondaryGroupOptions _options;
     private readonly GroupState _state;
     private readonly OverlayStore _store;
+    private readonly OverlayRoom _room;
 
     // Serialises the changes of the group: everything below is guarded by holding a turn, where it says nothing else.
     private readonly RangeLock _turns = new();
@@ -32,7 +33,18 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         Invariant.Check(System.Numerics.BitOperations.IsPow2(options.BlockSizeBytes) && options.BlockSizeBytes is >= 512 and <= 1 << 20, "a block is a power of two, up to 1 MiB");
         _options = options;
         _state = new GroupState(options.Time, options.OnFailure);
-        _store = new OverlayStore(options.Overlays, [.. options.Disks.Select(disk => (disk.Name, disk.Node.LengthBytes))], options.BlockSizeBytes, options.Decorate);
+        _room = new OverlayRoom(
+            new OverlayBudget(options.LimitBytes, options.SoftLimitBytes, options.OnPressure), options.Spill is null ? null : OverlayBudget.Unlimited());
+        _store = new OverlayStore(new OverlayStoreOptions
+        {
+            Files = options.Overlays,
+            Spill = options.Spill,
+            Disks = [.. options.Disks.Select(disk => (disk.Name, disk.Node.LengthBytes))],
+            BlockSizeBytes = options.BlockSizeBytes,
+            Room = _room,
+            Power = options.Power,
+            Decorate = options.Decorate,
+        });
         Disks = [.. options.Disks.Select(disk => new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state))];
     }
 
@@ -51,6 +63,23 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     /// The record names overlays that are not there, or that are not trusted: no view, so the guest is not served, and failover has nothing to promote. Stays until the next switch.
     /// </summary>
     public bool OverlaysLost { get; private set; }
+
+    /// <summary>What overlay files of every set take in the overlay directory.</summary>
+    public long OverlayUsedBytes => _room.Main.UsedBytes;
+
+    /// <summary>What overlay files take in the spill directory.</summary>
+    public long SpillUsedBytes => _room.Spill?.UsedBytes ?? 0;
+
+    /// <summary>Old content that the overlays can still take: up to the limit, without the guest's reserve, as far as the file systems have room.</summary>
+    public long OverlayFreeBytes
+    {
+        get
+        {
+            long mainBytes = Math.Min(_room.Main.FreeBytes, _options.Overlays.FreeBytes);
+            long spillBytes = _options.Spill?.FreeBytes ?? 0;
+            return mainBytes > long.MaxValue - spillBytes ? long.MaxValue : mainBytes + spillBytes;
+        }
+    }
 
     /// <summary>Opens the group where its record left it; every overlay file that the record does not name is removed.</summary>
     /// <exception cref="StateException">Files that the record names are damaged or unknown.</exception>
@@ -96,9 +125,12 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
             foreach (SecondaryDisk disk in Disks)
             {
                 disk.CopyBeforeWrite.DoCheckpoint(null);
-                if (disk.Dirty is { } dirty)
+                if (disk.DirtyBlocks is { } dirty)
                     await dirty.DisposeAsync();
             }
+
+            if (_room.Reserve is { } reserve)
+                await reserve.DisposeAsync();
 
             if (_live is not null)
                 await _live.DisposeAsync();
@@ -114,18 +146,21 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     private async ValueTask LoadAsync()
     {
         ulong named = Record?.OverlaySet ?? 0;
-        if (named != 0 && _options.TrustOverlays)
-            _live = await _store.LoadAsync(named);
+        if (named != 0 && _options.Trust != OverlayTrust.None)
+            _live = await _store.LoadAsync(named, _options.Trust);
         OverlaysLost = named != 0 && _live is null;
         _lastSetId = Math.Max(named, _store.DeleteOthers(OverlaysLost ? 0 : named));
+        _options.Overlays.Delete(OverlayReserve.FileName);
         for (int i = 0; i < Disks.Count; i++)
         {
             Disks[i].CopyBeforeWrite.DoCheckpoint(_live?.Disks[i]);
             if (Record?.Stage is NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done)
-                Disks[i].Dirty = await LoadDirtyAsync(Disks[i]);
+                Disks[i].DirtyBlocks = await LoadDirtyAsync(Disks[i]);
         }
 
         _state.Stage = Record?.Stage ?? NodeStage.None;
+        if (Stage != NodeStage.Done && OverlayReserve.SizeOf(_options.LimitBytes) > 0)
+            _room.Reserve = await OverlayReserve.CreateAsync(_options.Overlays, _room.Main, Decorated);
         if (_live is not null && Stage == NodeStage.Running)
             PrepareNext();
     }
@@ -136,6 +171,15 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         EpochRecord written = await _options.State.Record.ReplaceAsync(next);
         _state.Stage = written.Stage;
         return written;
+    }
+
+    // Durability: power. Whatever the mirror has been answered is in the secondary disks for good.
+    private async ValueTask FlushDisksAsync()
+    {
+        if (!_options.Power)
+            return;
+        foreach (SecondaryDisk disk in Disks)
+            await disk.Node.FlushAsync();
     }
 
     private BlockNode CommitNode(string disk, BlockNode node) => Decorated(new AliasNode($"{disk}.commit", node));

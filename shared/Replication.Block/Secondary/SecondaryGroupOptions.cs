@@ -1,4 +1,5 @@
 using Replication.Block.Files;
+using Replication.Block.Overlay;
 using Replication.Block.State;
 
 namespace Replication.Block.Secondary;
@@ -22,14 +23,29 @@ public sealed record SecondaryGroupOptions
 
     public required IBackgroundWorker Worker { get; init; }
 
-    /// <summary>False where the machine has booted since: overlays that the record names are not used, and removed.</summary>
-    public bool TrustOverlays { get; init; } = true;
+    /// <summary>What takes the live epoch's data once <see cref="Overlays"/> has no room; null: nothing does.</summary>
+    public IFileStore? Spill { get; init; }
+
+    /// <summary>Most bytes that overlay files may take in <see cref="Overlays"/>. A part of it is the guest's reserve.</summary>
+    public long LimitBytes { get; init; } = long.MaxValue;
+
+    /// <summary>From here on a checkpoint is asked for.</summary>
+    public long SoftLimitBytes { get; init; } = long.MaxValue;
+
+    /// <summary>A loss of power is survived, too: see docs/internals/durability.md.</summary>
+    public bool Power { get; init; }
+
+    /// <summary>What is believed of the files that the record names: less, where the machine has booted since.</summary>
+    public OverlayTrust Trust { get; init; }
 
     /// <summary>How long the end of a commit waits for requests under way before it counts as failed.</summary>
     public TimeSpan DetachDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: <c>DISK.active</c>, <c>DISK.hidden</c>, their <c>….marks</c>, <c>DISK.commit</c>, <c>DISK.dirty</c>.</summary>
+    /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: docs/internals/faults.md.</summary>
     public Func<BlockNode, BlockNode>? Decorate { get; init; }
+
+    /// <summary>Told, once an epoch each, that a limit of the overlays is reached: which, bytes used, the limit. On the request's thread; must not block.</summary>
+    public Action<OverlayPressure, long, long>? OnPressure { get; init; }
 
     /// <summary>Told of every failure on the data path, on the failing request's thread; must not block.</summary>
     public Action<SecondaryFailure, string, BlockException>? OnFailure { get; init; }

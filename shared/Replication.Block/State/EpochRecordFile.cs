@@ -5,7 +5,7 @@ namespace Replication.Block.State;
 /// One write into the slot that is not in force; the valid record with the highest sequence wins at open. So a kill at any instruction, and a torn
 /// write, leave the old record or the new one. A write that <i>failed</i> may be on the disk all the same: until <see cref="KeepAsync"/> has put a
 /// record of higher sequence with the old content over it, nobody can tell which one a restart would find, and no other record may be written.
-/// Records are not flushed: kill -9 loses no page cache. Callers take turns.
+/// Under <c>Durability: process</c> records are not flushed: kill -9 loses no page cache. Under <c>power</c> a record is written when it is flushed, and a failed flush is a failed write. Callers take turns.
 /// </remarks>
 public sealed class EpochRecordFile : IAsyncDisposable
 {
@@ -25,7 +25,13 @@ public sealed class EpochRecordFile : IAsyncDisposable
     private bool _unsettled;
     private volatile EpochRecord? _current;
 
-    private EpochRecordFile(BlockNode file) => _file = file;
+    private readonly bool _flushes;
+
+    private EpochRecordFile(BlockNode file, bool flushes)
+    {
+        _file = file;
+        _flushes = flushes;
+    }
 
     /// <summary>The record in force; null in a new state directory.</summary>
     public EpochRecord? Current => _current;
@@ -36,11 +42,12 @@ public sealed class EpochRecordFile : IAsyncDisposable
     /// <summary>Reads both slots of <paramref name="file"/>, which is this object's from here on.</summary>
     /// <param name="file">The two slots.</param>
     /// <param name="path">Its name in messages.</param>
+    /// <param name="flushes">A record survives a loss of power, too.</param>
     /// <exception cref="StateException">Unknown version, or records where none is whole.</exception>
-    public static async ValueTask<EpochRecordFile> OpenAsync(BlockNode file, string path)
+    public static async ValueTask<EpochRecordFile> OpenAsync(BlockNode file, string path, bool flushes = false)
     {
         Invariant.Check(file.LengthBytes >= FileBytes, "the epoch file has two slots");
-        var opened = new EpochRecordFile(file);
+        var opened = new EpochRecordFile(file, flushes);
         byte[] slot = new byte[EpochRecord.SlotBytes];
         int damaged = 0;
         for (int i = 0; i < 2; i++)
@@ -55,6 +62,9 @@ public sealed class EpochRecordFile : IAsyncDisposable
         // One damaged slot beside a blank one is a first write that was torn: nothing had been promised to anybody yet.
         if (damaged == 2)
             throw new StateException($"{path}: neither of its two records is whole (checksums do not fit)");
+        // What is acted on from here on must not be taken back by a loss of power.
+        if (flushes)
+            await file.FlushAsync();
         return opened;
     }
 
@@ -106,6 +116,8 @@ public sealed class EpochRecordFile : IAsyncDisposable
         record.Encode(encoded);
         _unsettled = true;
         await _file.WriteAsync(slot * SlotDistanceBytes, encoded);
+        if (_flushes)
+            await _file.FlushAsync();
         _unsettled = false;
         Publish(record, slot);
         return record;
@@ -126,6 +138,8 @@ public sealed class EpochRecordFile : IAsyncDisposable
     private async ValueTask EraseAsync()
     {
         await _file.WriteAsync((1 - _currentSlot) * SlotDistanceBytes, new byte[EpochRecord.SlotBytes]);
+        if (_flushes)
+            await _file.FlushAsync();
         _unsettled = false;
     }
 

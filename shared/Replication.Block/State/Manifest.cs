@@ -38,6 +38,9 @@ public sealed partial record Manifest
     /// <summary>The kernel's boot in which this was written: overlays of another boot are not trusted (<c>process</c> durability).</summary>
     public required Guid BootId { get; init; }
 
+    /// <summary>What was written since survives a loss of power: the node's durability is <c>power</c>.</summary>
+    public bool Power { get; init; }
+
     /// <summary>The history without generations that the record has not reached.</summary>
     public Manifest UpTo(EpochRecord? record)
     {

@@ -23,13 +23,16 @@ public sealed class StateDirectory : IAsyncDisposable
     /// <summary>Opens the state in <paramref name="files"/>, begins it where there is none, and locks it.</summary>
     /// <param name="files">The directory.</param>
     /// <param name="decorate">Wraps the record's node (named "record"), for tests.</param>
+    /// <param name="power">Records survive a loss of power, too.</param>
     /// <exception cref="StateException">In use by another process, unreadable, or of an unknown version.</exception>
-    public static async ValueTask<StateDirectory> OpenAsync(IFileStore files, Func<BlockNode, BlockNode>? decorate = null)
+    public static async ValueTask<StateDirectory> OpenAsync(IFileStore files, Func<BlockNode, BlockNode>? decorate = null, bool power = false)
     {
         BlockNode node = await OpenRecordAsync(files);
         try
         {
-            EpochRecordFile record = await EpochRecordFile.OpenAsync(decorate?.Invoke(node) ?? node, Path.Combine(files.Path, EpochRecordFile.FileName));
+            EpochRecordFile record = await EpochRecordFile.OpenAsync(decorate?.Invoke(node) ?? node, Path.Combine(files.Path, EpochRecordFile.FileName), power);
+            if (power)
+                files.SyncNames();
             string path = Path.Combine(files.Path, Manifest.FileName);
             Manifest? manifest = files.Read(Manifest.FileName) is { } encoded ? Manifest.Decode(encoded, path).UpTo(record.Current) : null;
             if (manifest is null && record.Current is not null)

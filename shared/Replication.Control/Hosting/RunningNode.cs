@@ -175,6 +175,8 @@ internal sealed class RunningNode : IAsyncDisposable
             directories.Make(_options.NameOf("StateDirectory"), NodeJournal.DirectoryOf(_options.Node.StateDirectory));
             if (_options.Node.Overlay is { } overlay)
                 directories.Make(_options.NameOf("Overlay:Directory"), overlay.Directory);
+            if (_options.Node.Overlay?.SpillDirectory is { } spill)
+                directories.Make(_options.NameOf("Overlay:Spill"), spill);
             return directories;
         }
         catch
@@ -209,14 +211,21 @@ internal sealed class RunningNode : IAsyncDisposable
         }
         catch (IOException e)
         {
-            string key = _options.Node.Overlay is { } overlay && e.Message.Contains(overlay.Directory, StringComparison.Ordinal) ? "Overlay:Directory" : "StateDirectory";
-            throw new ConfigurationException(_options.NameOf(key), e.Message, e);
+            throw new ConfigurationException(_options.NameOf(KeyOf(e.Message)), e.Message, e);
         }
         catch (VerbException e) when (e.Failure == VerbFailure.Invalid)
         {
             throw new ConfigurationException(_options.NameOf("StateDirectory"), e.Message, e);
         }
     }
+
+    // The directory that a refusal speaks of.
+    private string KeyOf(string message) => _options.Node.Overlay switch
+    {
+        { SpillDirectory: { } spill } when message.Contains(spill, StringComparison.Ordinal) => "Overlay:Spill",
+        { } overlay when message.Contains(overlay.Directory, StringComparison.Ordinal) => "Overlay:Directory",
+        _ => "StateDirectory",
+    };
 
     private async ValueTask DrainAsync(NbdServer server, string what)
     {

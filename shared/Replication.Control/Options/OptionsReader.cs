@@ -31,7 +31,7 @@ internal sealed class OptionsReader
                 Group = Text("Group"),
                 StateDirectory = FullPath("StateDirectory"),
                 InitialRole = initialRole,
-                Durability = Durability.Process,
+                Durability = Choice<Durability>("Durability"),
                 Disks = disks,
                 Overlay = Overlay(),
                 Mirror = new MirrorOptions(Choice<Acknowledge>("Mirror:Acknowledge"), Duration("Mirror:Deadline"), Size("Mirror:Window"), Flag("Mirror:AllowPlain"))
@@ -81,7 +81,13 @@ internal sealed class OptionsReader
         long soft = _values.IsGiven("Overlay:SoftLimit") ? Size("Overlay:SoftLimit") : limit / 4 * 3;
         if (soft > limit)
             throw _values.Refused("Overlay:SoftLimit", $"is more than {_values.NameOf("Overlay:Limit")}, {SizeText.Format(limit)}; accepted: at most that");
-        return _values.IsGiven("Overlay:Directory") ? new OverlayOptions(FullPath("Overlay:Directory"), (int)Size("Overlay:BlockSize"), limit, soft) : null;
+        if (!_values.IsGiven("Overlay:Directory"))
+            return null;
+        string directory = FullPath("Overlay:Directory");
+        string? spill = _values.IsGiven("Overlay:Spill") ? FullPath("Overlay:Spill") : null;
+        if (spill == directory)
+            throw _values.Refused("Overlay:Spill", $"is {_values.NameOf("Overlay:Directory")}; accepted: another directory, best on another file system");
+        return new OverlayOptions(directory, (int)Size("Overlay:BlockSize"), limit, soft) { SpillDirectory = spill };
     }
 
     private string? PeerControl() => _values.IsGiven("Peer:Control") ? ParseControl("Peer:Control").ToString() : null;

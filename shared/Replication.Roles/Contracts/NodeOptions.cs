@@ -24,7 +24,15 @@ public enum Durability
 
 public sealed record DiskOptions(string Name, string Path);
 
-public sealed record OverlayOptions(string Directory, int BlockSizeBytes, long LimitBytes, long SoftLimitBytes);
+/// <param name="Directory">Where active and hidden disk live.</param>
+/// <param name="BlockSizeBytes">Unit of tracking and copying.</param>
+/// <param name="LimitBytes">The most that overlay files take there.</param>
+/// <param name="SoftLimitBytes">From here on a checkpoint is asked for.</param>
+public sealed record OverlayOptions(string Directory, int BlockSizeBytes, long LimitBytes, long SoftLimitBytes)
+{
+    /// <summary>A second directory, which takes what the first one has no room for; null: none.</summary>
+    public string? SpillDirectory { get; init; }
+}
 
 /// <summary>Whether a detached pair comes back by itself.</summary>
 public enum ResyncPolicy

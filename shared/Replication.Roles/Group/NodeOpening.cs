@@ -22,7 +22,7 @@ internal static class NodeOpening
             }
 
             CheckOverlay(options);
-            StateDirectory directory = await StateDirectory.OpenAsync(services.OpenFiles(options.StateDirectory), services.Decorate);
+            StateDirectory directory = await StateDirectory.OpenAsync(services.OpenFiles(options.StateDirectory), services.Decorate, options.Durability == Durability.Power);
             opened.Push(directory);
             NodeState state = await NodeState.OpenAsync(directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId, services.BootId());
             var context = new RoleContext

@@ -17,11 +17,15 @@ internal sealed class NodeState : IAsyncDisposable
     private readonly AsyncMutex _turn = new();
 
     private readonly Guid _boot;
+    private readonly bool _power;
+    private readonly bool _wasPower; // how the state was kept when it was opened
 
-    private NodeState(StateDirectory directory, Guid boot)
+    private NodeState(StateDirectory directory, Guid boot, bool power)
     {
         _directory = directory;
         _boot = boot;
+        _power = power;
+        _wasPower = directory.Manifest!.Power;
     }
 
     public NodeRole Role => Manifest.Role;
@@ -39,6 +43,9 @@ internal sealed class NodeState : IAsyncDisposable
     /// <summary>The state was written in another boot of the machine: overlays and marks that were not flushed are not trusted.</summary>
     public bool IsFromAnotherBoot { get; private init; }
 
+    /// <summary>What a reboot may have taken from files that were not flushed: it came, and the state was kept with durability <c>process</c>. Marks and overlays are not trusted then.</summary>
+    public bool MayLackUnflushed => IsFromAnotherBoot && !_wasPower;
+
     /// <summary>Where the peer's control endpoint is, as it last told; empty where it never did.</summary>
     public string PeerAddress => _directory.Files.Read(PeerFileName) is { } address ? Encoding.UTF8.GetString(address) : "";
 
@@ -48,6 +55,7 @@ internal sealed class NodeState : IAsyncDisposable
     /// <exception cref="StateException">The directory belongs to another group or to other disks, or cannot be read.</exception>
     public static async Task<NodeState> OpenAsync(StateDirectory directory, NodeOptions options, IReadOnlyList<ManifestDisk> disks, Func<Guid> newId, Guid boot)
     {
+        bool power = options.Durability == Durability.Power;
         if (directory.Manifest is null)
         {
             bool isPrimary = options.InitialRole == NodeRole.Primary;
@@ -59,6 +67,7 @@ internal sealed class NodeState : IAsyncDisposable
                 History = isPrimary ? [Generation.First(newId())] : [],
                 Disks = disks,
                 BootId = boot,
+                Power = power,
             });
         }
 
@@ -66,7 +75,7 @@ internal sealed class NodeState : IAsyncDisposable
         Check(manifest, directory, options, disks);
         if (directory.Record.Current is null)
             await BeginAsync(directory, newId);
-        var state = new NodeState(directory, boot) { IsFromAnotherBoot = manifest.BootId != boot };
+        var state = new NodeState(directory, boot, power) { IsFromAnotherBoot = manifest.BootId != boot };
         if (state.History.Count > 0 && state.Record.GenerationId != state.Generation.Id)
             throw new StateException($"state directory {options.StateDirectory}: the record names generation {state.Record.GenerationNumber} ({state.Record.GenerationId:N}), the manifest ends with {state.Generation}");
         return state;
@@ -75,8 +84,14 @@ internal sealed class NodeState : IAsyncDisposable
     /// <summary>The group's id: both nodes derive it from the name.</summary>
     public static Guid GroupIdOf(string group) => new(SHA256.HashData(Encoding.UTF8.GetBytes(group)).AsSpan(0, 16), bigEndian: true);
 
-    /// <summary>What was found has been dealt with: the state is this boot's from here on.</summary>
-    public void TrustBoot() => _directory.SaveManifest(Manifest with { BootId = _boot });
+    /// <summary>
+    /// What was found has been dealt with, and flushed where durability is <c>power</c>: the state is this boot's from here on, and kept as configured. To be called by the role once it is open.
+    /// </summary>
+    public void TrustBoot()
+    {
+        if (Manifest.BootId != _boot || Manifest.Power != _power)
+            _directory.SaveManifest(Manifest with { BootId = _boot, Power = _power });
+    }
 
     public void RememberPeer(string address)
     {

@@ -45,7 +45,7 @@ internal sealed partial class SecondaryRole
         _session = Open(state);
         _context.Log.SessionOpened(state.Token);
         LogStage();
-        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? OverlayFreeBytes() : long.MaxValue };
+        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue };
     }
 
     /// <summary>The operator has said that what the secondary lacks may cost its view: from here on there is nothing to fail over to until a sync is done.</summary>
@@ -62,9 +62,6 @@ internal sealed partial class SecondaryRole
             throw new VerbException(VerbFailure.Failed, $"the view could not be given up: {result.Reason}", result.Error);
         LogStage();
     }
-
-    // What the live epoch holds; files that are still being given back are not known here.
-    private long OverlayFreeBytes() => Math.Max(0, Options.Overlay!.LimitBytes - _group.Disks.Sum(disk => disk.ActiveBytes + disk.HiddenBytes));
 
     public async Task DetachMirrorAsync(Guid session)
     {

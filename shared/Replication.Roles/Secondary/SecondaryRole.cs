@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.Files;
+using Replication.Block.Overlay;
 using Replication.Block.Quorums;
 using Replication.Block.Secondary;
 using Replication.Block.State;
@@ -19,14 +20,14 @@ internal sealed partial class SecondaryRole : INodeRole
     private readonly RoleContext _context;
     private readonly SecondaryGroup _group;
     private readonly IBackgroundWorker _worker;
-    private readonly BlockNode _overlayLock;
+    private readonly OverlayDirectories _directories;
     private readonly AsyncMutex _verbs = new();
     private NodeStage _loggedStage; // only for the log
     private SecondarySession? _session; // written under _verbs; read anywhere
 
-    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, BlockNode overlayLock)
+    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, OverlayDirectories directories)
     {
-        _overlayLock = overlayLock;
+        _directories = directories;
         _context = context;
         _group = group;
         _worker = worker;
@@ -39,12 +40,16 @@ internal sealed partial class SecondaryRole : INodeRole
     public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services)
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
-        IFileStore overlays = services.OpenFiles(overlay.Directory);
-        BlockNode overlayLock = OverlayLock.Take(overlays, context.Options.Group);
-        IBackgroundWorker worker = services.StartWorker("overlays");
+        var directories = new OverlayDirectories();
+        IBackgroundWorker? worker = null;
         SecondaryGroup? group = null;
         try
         {
+            IFileStore overlays = directories.Open(services, overlay.Directory, context.Options.Group);
+            IFileStore? spill = overlay.SpillDirectory is { } path ? directories.Open(services, path, context.Options.Group) : null;
+            if (context.Options.Durability == Durability.Power && overlays.IsVolatile)
+                context.Log.Warn($"overlay directory {overlays.Path} is in memory: after a loss of power this secondary is inconsistent, and needs a sync, whatever Durability says");
+            worker = services.StartWorker("overlays");
             group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
             {
                 Disks = disks,
@@ -53,12 +58,19 @@ internal sealed partial class SecondaryRole : INodeRole
                 BlockSizeBytes = overlay.BlockSizeBytes,
                 Time = context.Time,
                 Worker = worker,
-                // After a reboot the page cache is gone, and with it what the overlays had not written yet.
-                TrustOverlays = !context.State.IsFromAnotherBoot,
+                Spill = spill,
+                LimitBytes = overlay.LimitBytes,
+                SoftLimitBytes = overlay.SoftLimitBytes,
+                Power = context.Options.Durability == Durability.Power,
+                // After a reboot the page cache is gone, and with it what had not been flushed.
+                Trust = context.State.MayLackUnflushed ? OverlayTrust.None : context.State.IsFromAnotherBoot ? OverlayTrust.Durable : OverlayTrust.All,
+                OnPressure = (pressure, usedBytes, limitBytes) => context.Journal.Publish(
+                    pressure == OverlayPressure.Soft ? EventTypes.OverlaySoftLimit : EventTypes.OverlayHardLimit,
+                    ("usedBytes", usedBytes), ("limitBytes", limitBytes), ("epoch", context.State.Record.Epoch)),
                 Decorate = services.Decorate,
                 OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
             });
-            var role = new SecondaryRole(context, group, worker, overlayLock);
+            var role = new SecondaryRole(context, group, worker, directories);
             await role.SettleRestartAsync();
             return role;
         }
@@ -66,8 +78,8 @@ internal sealed partial class SecondaryRole : INodeRole
         {
             if (group is not null)
                 await group.DisposeAsync();
-            worker.Dispose();
-            await overlayLock.DisposeAsync();
+            worker?.Dispose();
+            await directories.DisposeAsync();
             throw;
         }
     }
@@ -138,7 +150,7 @@ internal sealed partial class SecondaryRole : INodeRole
         await _group.DisposeAsync();
         await _context.SettledAsync();
         _worker.Dispose();
-        await _overlayLock.DisposeAsync();
+        await _directories.DisposeAsync();
     }
 
     /// <summary>
@@ -150,6 +162,8 @@ internal sealed partial class SecondaryRole : INodeRole
         NodeStage stage = Stage switch
         {
             NodeStage.Running or NodeStage.Failover or NodeStage.FailoverFailed when _group.OverlaysLost => NodeStage.Inconsistent,
+            // It says that it is equal to the primary's disk at the stop: a reboot may have taken some of that.
+            NodeStage.Stopped when State.MayLackUnflushed => NodeStage.Inconsistent,
             NodeStage.Syncing => NodeStage.None,
             NodeStage other => other,
         };
@@ -164,8 +178,7 @@ internal sealed partial class SecondaryRole : INodeRole
             });
         }
 
-        if (State.IsFromAnotherBoot)
-            State.TrustBoot();
+        State.TrustBoot();
         _loggedStage = Stage;
     }
 

@@ -137,5 +137,5 @@ public sealed class CopyBeforeWriteTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 200);
     }
 
-    private static HookNode Live(GroupFixture fixture) => (HookNode)fixture.Group.Disks[0].CopyBeforeWrite.Layers!.Hidden.Data;
+    private static HookNode Live(GroupFixture fixture) => (HookNode)fixture.Group.Disks[0].CopyBeforeWrite.Layers!.Hidden.Files.First().Data;
 }

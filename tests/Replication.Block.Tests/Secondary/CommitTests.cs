@@ -121,7 +121,7 @@ public sealed class CommitTests
         await using GroupFixture fixture = await WrittenAsync(f => f.Wrap["disk0.active"] = node => new HookNode(node));
         byte[] view = await fixture.Guest.ReadAllAsync();
         await fixture.PromoteAsync();
-        ((HookNode)fixture.Group.Disks[0].CopyBeforeWrite.Layers!.Active.Data).Fail(BlockOperation.Write, BlockErrorKind.NoSpace);
+        ((HookNode)fixture.Group.Disks[0].CopyBeforeWrite.Layers!.Active.Files.First().Data).Fail(BlockOperation.Write, BlockErrorKind.NoSpace);
         await fixture.Guest.FillAsync(new BlockRange((40 * Block) + 10, 100), 0x44);
         view.AsSpan((40 * Block) + 10, 100).Fill(0x44);
         BlockAssert.Equal(view.AsSpan(40 * Block, Block), fixture.Disk.Snapshot().AsSpan(40 * Block, Block));

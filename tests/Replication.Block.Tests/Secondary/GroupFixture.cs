@@ -1,4 +1,5 @@
 using Replication.Block.Files;
+using Replication.Block.Overlay;
 using Replication.Block.Secondary;
 using Replication.Block.State;
 using Replication.Testing;
@@ -11,10 +12,14 @@ internal sealed class GroupFixture : IAsyncDisposable
     public const byte OldByte = 0x11;
     public const int BlockBytes = 4096;
 
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory _directory;
     private readonly BlockingWorkers _workers = new("test", 1);
 
-    private GroupFixture(IReadOnlyList<MemoryNode> disks) => Disks = disks;
+    private GroupFixture(IReadOnlyList<MemoryNode> disks, string? parent = null)
+    {
+        Disks = disks;
+        _directory = new TempDirectory(parent);
+    }
 
     public IReadOnlyList<MemoryNode> Disks { get; }
 
@@ -24,6 +29,22 @@ internal sealed class GroupFixture : IAsyncDisposable
     public QueuedWorker Worker { get; } = new();
 
     public FakeTimeProvider Time { get; } = new();
+
+    /// <summary>Limits of the overlay directory, from the next open on.</summary>
+    public long LimitBytes { get; set; } = long.MaxValue;
+
+    public long SoftLimitBytes { get; set; } = long.MaxValue;
+
+    /// <summary>The next open has a spill directory.</summary>
+    public bool HasSpill { get; set; }
+
+    public bool Power { get; set; }
+
+    public OverlayTrust Trust { get; set; }
+
+    public List<OverlayPressure> Pressures { get; } = [];
+
+    public string SpillPath => _directory["spill"];
 
     public List<(SecondaryFailure Failure, string Disk, BlockException Error)> Failures { get; } = [];
 
@@ -41,25 +62,25 @@ internal sealed class GroupFixture : IAsyncDisposable
 
     public string StatePath => _directory["state"];
 
-    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null)
+    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
     {
-        var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", fill))]);
+        var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", fill))], parent);
         prepare?.Invoke(fixture);
         await fixture.OpenAsync();
         return fixture;
     }
 
     /// <summary>A group that runs: stage running, epoch 1.</summary>
-    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null)
+    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
     {
-        GroupFixture fixture = await CreateAsync(disks, lengthBytes, fill, prepare);
+        GroupFixture fixture = await CreateAsync(disks, lengthBytes, fill, prepare, parent);
         await fixture.StartAsync();
         return fixture;
     }
 
     public async Task OpenAsync()
     {
-        State = await StateDirectory.OpenAsync(new FileStore(StatePath, _workers), Decorate);
+        State = await StateDirectory.OpenAsync(new FileStore(StatePath, _workers), Decorate, Power);
         if (State.Record.Current is null)
         {
             Guid group = Guid.NewGuid();
@@ -71,6 +92,12 @@ internal sealed class GroupFixture : IAsyncDisposable
         {
             Disks = [.. Disks.Select(disk => (disk.Name, Decorate(disk)))],
             Overlays = new FileStore(OverlayPath, _workers),
+            Spill = HasSpill ? new FileStore(SpillPath, _workers) : null,
+            LimitBytes = LimitBytes,
+            SoftLimitBytes = SoftLimitBytes,
+            Power = Power,
+            Trust = Trust,
+            OnPressure = (pressure, _, _) => Pressures.Add(pressure),
             State = State,
             BlockSizeBytes = BlockBytes,
             Time = Time,
@@ -118,6 +145,32 @@ internal sealed class GroupFixture : IAsyncDisposable
 
     public BlockNode Mirror(int disk = 0) => Group.Disks[disk].CreateMirrorTarget(Session);
 
+    /// <summary>A session of the mirror ends, and another one begins.</summary>
+    public void BeginSession()
+    {
+        Session.Revoke();
+        Session = new MirrorSessionState(Guid.NewGuid());
+    }
+
+    /// <summary>What the overlay files in a directory take, without the reserve.</summary>
+    public async Task<long> AllocatedBytesAsync(string directory)
+    {
+        long bytes = 0;
+        foreach (string path in Directory.EnumerateFiles(directory).Where(path => Path.GetFileName(path) != "reserve"))
+        {
+            await using RawFile file = RawFile.OpenReadOnly("file", path, _workers);
+            for (long offset = 0; offset < file.LengthBytes;)
+            {
+                Extent extent = await file.StatusAsync(BlockRange.FromBounds(offset, file.LengthBytes));
+                offset += extent.LengthBytes;
+                if (!extent.Flags.HasFlag(ExtentFlags.Hole))
+                    bytes += (extent.LengthBytes + 4095) / 4096 * 4096;
+            }
+        }
+
+        return bytes;
+    }
+
     /// <summary>Closes everything and opens it again.</summary>
     public async Task ReopenAsync()
     {
@@ -129,9 +182,12 @@ internal sealed class GroupFixture : IAsyncDisposable
     /// <summary>What a kill at this moment leaves: copies of the files and of the disks, opened by a new process.</summary>
     public async Task<GroupFixture> KilledAsync()
     {
-        var copy = new GroupFixture([.. Disks.Select(disk => Copy(disk))]);
-        foreach (string directory in (string[])["state", "overlay"])
+        var copy = new GroupFixture([.. Disks.Select(disk => Copy(disk))], Path.GetDirectoryName(_directory.Path));
+        (copy.LimitBytes, copy.SoftLimitBytes, copy.HasSpill, copy.Power) = (LimitBytes, SoftLimitBytes, HasSpill, Power);
+        foreach (string directory in (string[])["state", "overlay", "spill"])
         {
+            if (!Directory.Exists(_directory[directory]))
+                continue;
             Directory.CreateDirectory(copy._directory[directory]);
             foreach (string file in Directory.EnumerateFiles(_directory[directory]))
                 await CopyAsync(file, Path.Combine(copy._directory[directory], Path.GetFileName(file)));

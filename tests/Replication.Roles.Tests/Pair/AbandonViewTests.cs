@@ -35,10 +35,15 @@ public sealed class AbandonViewTests
     public async Task An_attach_that_keeps_the_view_says_how_much_the_overlay_can_still_take()
     {
         await using TestPair pair = await TestPair.StartedAsync();
-        await pair.View().WriteAsync(0, new byte[4096]);
-        AttachReply reply = await pair.ToSecondary.AttachMirrorAsync(Request(pair), default);
-        Assert.Equal(NodeStage.Running, reply.Stage);
-        Assert.Equal((1L << 30) - TestPair.BlockBytes, reply.OverlayFreeBytes);
+        AttachReply before = await pair.ToSecondary.AttachMirrorAsync(Request(pair), default);
+        byte[] content = new byte[16 * TestPair.BlockBytes];
+        Array.Fill(content, (byte)0x42);
+        await pair.View().WriteAsync(0, content);
+        AttachReply after = await pair.ToSecondary.AttachMirrorAsync(Request(pair), default);
+        Assert.Equal((NodeStage.Running, NodeStage.Running), (before.Stage, after.Stage));
+        // A sixteenth is the guest's reserve; the first write takes a page of marks besides.
+        Assert.InRange(before.OverlayFreeBytes, 1, TestPair.OverlayLimitBytes / 16 * 15);
+        Assert.Equal(before.OverlayFreeBytes - content.Length - 4096, after.OverlayFreeBytes);
     }
 
     private static Task<AttachReply> AttachAsync(TestPair pair) => pair.ToSecondary.AttachMirrorAsync(Request(pair) with { AbandonView = true }, default);

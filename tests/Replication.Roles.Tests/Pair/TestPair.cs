@@ -13,6 +13,7 @@ namespace Replication.Roles.Tests.Pair;
 internal sealed class TestPair : IAsyncDisposable
 {
     public const int BlockBytes = 4096;
+    public const long OverlayLimitBytes = 16 << 20;
 
     private readonly TempDirectory _directory = new();
     private int _primaryLife; // how often it has been killed
@@ -183,7 +184,7 @@ internal sealed class TestPair : IAsyncDisposable
         StateDirectory = _directory[role == NodeRole.Primary && _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}"],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
-        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, 1 << 30, 1 << 29) : null,
+        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, OverlayLimitBytes, OverlayLimitBytes / 4 * 3) : null,
         Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), 64 << 20, AllowPlain: false) { Resync = Resync },
         Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
