@@ -12,8 +12,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private readonly PrimaryRole _role;
     private readonly TimeProvider _time;
     private readonly List<(PrimaryDisk Disk, IMirrorConnection Connection, MirrorLink Link, PrimaryFilter Filter)> _children = [];
-    private readonly Lock _removalLock = new();
-    private Task? _removal; // guarded by _removalLock
+    private readonly Lock _childrenLock = new();
+    private Task _adding = Task.CompletedTask; // guarded by _childrenLock
+    private Task? _removal; // guarded by _childrenLock
     private readonly RoleContext _context;
     private readonly CopyPace _pace;
     private readonly bool _durable;
@@ -66,7 +67,23 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
 
     /// <summary>From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once, when every disk is marked.</summary>
-    public async Task AddChildrenAsync(bool byMarks)
+    /// <exception cref="VerbException">The session is lost.</exception>
+    public Task AddChildrenAsync(bool byMarks)
+    {
+        lock (_childrenLock)
+        {
+            // A session that was lost while the gate closed has had its children removed: what is added now would stay for good.
+            if (_removal is not null)
+            {
+                ThrowIfLost();
+                throw new VerbException(VerbFailure.Failed, "the mirror has been taken back");
+            }
+
+            return _adding = AddAsync(byMarks);
+        }
+    }
+
+    private async Task AddAsync(bool byMarks)
     {
         SyncsByMarks = byMarks;
         var marked = new List<MarkedDisk>();
@@ -112,12 +129,21 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     public Task RemoveChildrenAsync()
     {
         // A loss and a verb may both come here: one removes, the other waits for it.
-        lock (_removalLock)
-            return _removal ??= RemoveAsync();
+        lock (_childrenLock)
+            return _removal ??= RemoveAsync(_adding);
     }
 
-    private async Task RemoveAsync()
+    private async Task RemoveAsync(Task adding)
     {
+        try
+        {
+            await adding;
+        }
+        catch (IOException)
+        {
+            // The failure of who adds; what has been added goes.
+        }
+
         foreach (var child in _children)
         {
             if (child.Disk.Quorum.MirrorName == child.Filter.Name)

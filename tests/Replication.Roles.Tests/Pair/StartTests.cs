@@ -166,4 +166,24 @@ public sealed class StartTests
         await pair.StartAsync();
         await pair.DisksAreEqualAsync();
     }
+
+    [Fact]
+    public async Task A_session_that_is_lost_while_the_gate_closes_leaves_no_child_behind()
+    {
+        await using TestPair pair = await TestPair.OpenAsync();
+        pair.PrimaryFaults.Add("node=disk0 op=write nth=1 break=inside");
+        Task write = pair.Guest().WriteAsync(0, new byte[512]).AsTask();
+        await pair.PrimaryFaults.Breakpoint("inside").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        Task<StartResult> start = pair.StartAsync();
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Syncing);
+
+        pair.Transport.Cut("the link is cut");
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().MirrorTransport.Length == 0);
+        pair.PrimaryFaults.Breakpoint("inside").Release();
+        await Assert.ThrowsAsync<VerbException>(() => start);
+        await write;
+
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+    }
 }
