@@ -1,0 +1,148 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Roles;
+using Replication.Simulation.Model;
+using Replication.Simulation.Storage;
+
+namespace Replication.Simulation.Cluster;
+
+/// <remarks>The checkers: each looks at bytes and answers from outside, and knows nothing of how the code comes to them.</remarks>
+internal sealed partial class Pair
+{
+    /// <summary>A write that failed is right only where somebody can say why: a fault, a stage that refuses.</summary>
+    public bool FailuresAreExpected { get; set; }
+
+    /// <summary>After every step: the primary's disks hold what their guest wrote (invariant Local first).</summary>
+    public void CheckPrimaryDisks()
+    {
+        for (int i = 0; i < Primary.Disks.Length; i++)
+        {
+            Medium disk = Primary.Disks[i];
+            long wrong = PrimaryModel[i].Check(new BlockRange(0, disk.LengthBytes), disk.Content);
+            if (wrong >= 0)
+                throw Fail($"Local first: the primary's disk{i} differs from what its guest wrote at byte {wrong}");
+        }
+    }
+
+    /// <summary>With nothing under way: both disks are equal (invariant Replica). False where this is not the moment to look.</summary>
+    public bool CheckReplica()
+    {
+        if (PrimaryStatus is not { Stage: NodeStage.Replicating } || SecondaryStatus is not { Stage: NodeStage.Running, Incomplete: false, Mirror: MirrorState.Connected })
+            return false;
+        for (int i = 0; i < Primary.Disks.Length; i++)
+        {
+            ReadOnlySpan<byte> ours = Primary.Disks[i].Content;
+            int same = ours.CommonPrefixLength(Secondary.Disks[i].Content);
+            if (same < ours.Length)
+                throw Fail($"Replica: disk{i} differs at byte {same} although the mirror is drained");
+        }
+
+        return true;
+    }
+
+    /// <summary>A promoted secondary that has committed: its disk is its guest's view (invariant Commit).</summary>
+    public bool CheckCommitted()
+    {
+        if (SecondaryStatus is not { Stage: NodeStage.Done } || _views.Count != 1)
+            return false;
+        for (int i = 0; i < Secondary.Disks.Length; i++)
+        {
+            Medium disk = Secondary.Disks[i];
+            long wrong = _views[0].Disks[i].Check(new BlockRange(0, disk.LengthBytes), disk.Content);
+            if (wrong >= 0)
+                throw Fail($"Commit: the promoted disk{i} differs from its guest's view at byte {wrong}");
+        }
+
+        return true;
+    }
+
+    /// <summary>No request of the primary's guest waits for longer than the mirror may make it (No hostage).</summary>
+    public void CheckNobodyWaitsLong()
+    {
+        // Kept for one deadline, asked after within another, held by a checkpoint for a third; the disks' own time comes on top.
+        long bound = 4 * Settings.Deadline.Ticks + TimeSpan.FromSeconds(2).Ticks;
+        NodeStage? stage = PrimaryStatus?.Stage;
+        foreach (GuestOperation operation in _inFlight)
+        {
+            if (operation.Host != Primary)
+                continue;
+            if (stage is null or NodeStage.Waiting or NodeStage.Fenced || Primary.Process!.IsStopped || Primary.Disks[operation.Disk].Hangs || PromotionAskedAt > 0)
+                operation.MayTakeLong = true;
+            if (!operation.MayTakeLong && _scheduler.Now - operation.IssuedAt > bound)
+                throw Fail($"No hostage: {operation} has waited for {(_scheduler.Now - operation.IssuedAt) / TimeSpan.TicksPerMillisecond} ms");
+        }
+    }
+
+    private void End(GuestOperation operation, byte[] buffer, BlockException? failure)
+    {
+        foreach ((ByteModel model, ByteModel.Alternative write, bool isCertain) in operation.Writes)
+        {
+            if (failure is null && isCertain)
+                model.Succeed(write);
+            else
+                model.Doubt(write);
+        }
+
+        if (failure is not null)
+        {
+            foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)
+                model.Forget(reading);
+            _tell($"{operation} failed: {failure.Message}");
+            CheckFailureIsRight(operation, failure);
+            return;
+        }
+
+        if (operation.Kind == BlockOperation.Read)
+            EndRead(operation, buffer);
+        else if (operation.Bytes is { } bytes && operation.Host == Primary)
+            EndPrimaryWrite(operation, bytes);
+    }
+
+    private void EndRead(GuestOperation operation, byte[] bytes)
+    {
+        long wrong = -1;
+        bool right = false;
+        foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)
+        {
+            long at = model.EndRead(reading, bytes);
+            if (at < 0 && operation.Reads.Count == 1)
+                model.Settle(reading, bytes);
+            right |= at < 0;
+            wrong = Math.Max(wrong, at);
+        }
+
+        if (operation.Reads.Count == 0)
+            Fail($"View: {operation} succeeded although there is no view");
+        else if (!right)
+            Fail($"{(operation.Host == Primary ? "Local first" : "View")}: {operation} read at byte {wrong} what was never to be seen ({operation.Reads.Count} possible)");
+    }
+
+    private void EndPrimaryWrite(GuestOperation operation, byte[] bytes)
+    {
+        ReadOnlySpan<byte> disk = Primary.Disks[operation.Disk].Content.AsSpan((int)operation.Range.OffsetBytes, bytes.Length);
+        long wrong = PrimaryModel[operation.Disk].Check(operation.Range, disk);
+        if (wrong >= 0)
+            Fail($"Local first: {operation} is acknowledged, and the primary disk does not have it at byte {wrong}");
+        CheckFence(operation);
+    }
+
+    // Invariant Fence. Where the two could talk all the while, the primary holds before the promotion and is fenced after it.
+    private void CheckFence(GuestOperation operation)
+    {
+        if (PromotedAt is { } promotedAt && PrimaryStatus is { } status && status.Generation.Number < SecondaryStatus?.Generation.Number
+            && operation.IssuedAt > promotedAt && HealthySince < PromotionAskedAt && !PrimaryWasAway)
+        {
+            Fail($"Fence: {operation} is acknowledged by the old primary ({status.Stage}), {(_scheduler.Now - promotedAt) / TimeSpan.TicksPerMillisecond} ms after the promotion");
+        }
+    }
+
+    /// <summary>The primary was stopped or down while the secondary was promoted, so that nobody could ask it.</summary>
+    public bool PrimaryWasAway { get; set; }
+
+    private void CheckFailureIsRight(GuestOperation operation, BlockException failure)
+    {
+        if (FailuresAreExpected || operation.Host.IsEnding || failure.Kind == BlockErrorKind.Stage)
+            return;
+        Fail($"{operation} failed with nothing to blame: {failure.Message}");
+    }
+}

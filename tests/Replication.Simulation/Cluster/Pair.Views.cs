@@ -1,0 +1,109 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Roles;
+using Replication.Simulation.Model;
+
+namespace Replication.Simulation.Cluster;
+
+/// <remarks>
+/// Which view the secondary's guest may see. The primary draws the id of a checkpoint's attempt when its writes are held and drained: what is on its disks at that instant is the cut.
+/// A commit that is asked for with that id makes the cut a possible view; the epoch that the secondary's record shows says which of the possible ones is in force.
+/// </remarks>
+internal sealed partial class Pair
+{
+    private const int CutsKept = 64;
+
+    private readonly Dictionary<Guid, byte[][]> _cuts = [];
+    private readonly Queue<Guid> _cutOrder = new();
+    private readonly List<ViewModel> _views = [];
+    private readonly List<(ViewModel View, int Requests)> _commits = [];
+
+    /// <summary>The views that the secondary's guest may see now.</summary>
+    public IReadOnlyList<ViewModel> Views => _views;
+
+    /// <summary>Since when the secondary has been promoted; null: it has not been.</summary>
+    public long? PromotedAt { get; private set; }
+
+    /// <summary>When the promotion was asked for.</summary>
+    public long PromotionAskedAt { get; set; }
+
+    private NodeStatus? SecondaryStatus => Secondary.Serving?.GetStatus();
+
+    private NodeStatus? PrimaryStatus => Primary.Serving?.GetStatus();
+
+    /// <summary>Takes note of what the secondary's record says. After every step.</summary>
+    public void Observe()
+    {
+        if (Failure is { } failure)
+            throw failure;
+        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[Primary, Secondary])
+        {
+            if (host.Process is { EndedItself: { } why } process && host.IsUp != process.IsAlive)
+                throw Fail($"{host.Name} has ended itself: {why}");
+            if (host.Process is { EndedItself: { } reason })
+                throw Fail($"{host.Name} has ended itself: {reason}");
+        }
+
+        if (SecondaryStatus is not { } status)
+            return;
+        bool hasView = status.Stage is NodeStage.Running or NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done or NodeStage.Stopped;
+        int before = _views.Count;
+        if (hasView)
+            _views.RemoveAll(view => view.Epoch < status.Epoch || (view.Epoch > status.Epoch && !IsPending(view)));
+        else
+            _views.RemoveAll(view => !IsPending(view));
+        if (hasView && !_views.Any(view => view.Epoch == status.Epoch))
+            throw Fail($"the secondary is {status.Stage} at epoch {status.Epoch}, and no checkpoint to that epoch was ever asked for ({before} views were possible)");
+        ViewModel[] current = [.. _views.Where(view => view.Epoch == status.Epoch)];
+        if (hasView && current.Length == 1)
+            current[0].IsInForce = true;
+        if (status.Stage is NodeStage.Failover or NodeStage.Done or NodeStage.FailoverFailed)
+            PromotedAt ??= _scheduler.Now;
+    }
+
+    private bool IsPending(ViewModel view) => _commits.Any(commit => commit.View == view);
+
+    private void Cut(Guid id)
+    {
+        _cuts[id] = [.. Primary.Disks.Select(disk => (byte[])disk.Content.Clone())];
+        _cutOrder.Enqueue(id);
+        if (_cutOrder.Count > CutsKept)
+            _cuts.Remove(_cutOrder.Dequeue());
+    }
+
+    private void CommitBegins(CommitRequest request)
+    {
+        ViewModel? known = _views.FirstOrDefault(view => view.Attempt == request.Attempt);
+        if (known is null)
+        {
+            if (!_cuts.TryGetValue(request.Attempt, out byte[][]? cut))
+                return;
+            known = new ViewModel(request.Epoch, request.Attempt, [.. cut.Select(disk => new ByteModel(disk))]);
+            _views.Add(known);
+            // What the guest has under way comes before the switch or after it.
+            foreach (GuestOperation operation in _inFlight.Where(operation => operation.Host == Secondary))
+            {
+                ByteModel model = known.Disks[operation.Disk];
+                if (operation.Bytes is { } bytes)
+                    operation.Writes.Add((model, model.BeginWrite(operation.Range, bytes), false));
+                else if (operation.Kind == BlockOperation.Read)
+                    operation.Reads.Add((model, model.BeginRead(operation.Range)));
+            }
+        }
+
+        _commits.Add((known, 1));
+    }
+
+    private void CommitEnded(CommitRequest request, bool committed)
+    {
+        int at = _commits.FindIndex(commit => commit.View.Attempt == request.Attempt);
+        if (at < 0)
+            return;
+        ViewModel view = _commits[at].View;
+        _commits.RemoveAt(at);
+        if (!committed && !IsPending(view) && !view.IsInForce && SecondaryStatus?.Epoch < view.Epoch)
+            _views.Remove(view);
+    }
+
+    private void CommitsAreOver() => _commits.Clear();
+}

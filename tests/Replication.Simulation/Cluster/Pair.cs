@@ -1,0 +1,228 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Simulation.Model;
+using Replication.Simulation.Network;
+using Replication.Simulation.Scheduling;
+using Replication.Simulation.Storage;
+
+namespace Replication.Simulation.Cluster;
+
+/// <summary>Two hosts, the network between them, their guests, and the models that say what each guest may see.</summary>
+/// <remarks>One file a concern: this one builds the pair and serves its guests, Views follows the checkpoints, Checks compares.</remarks>
+internal sealed partial class Pair
+{
+    private readonly Scheduler _scheduler;
+    private readonly Action<string> _tell;
+    private readonly List<MirrorConnection> _connections = [];
+    private readonly List<GuestOperation> _inFlight = [];
+    private int _lastProcess;
+    private long _lastOperation;
+
+    public Pair(Scheduler scheduler, PairSettings settings, Action<string> tell)
+    {
+        (_scheduler, Settings, _tell) = (scheduler, settings, tell);
+        World = new SimulatedProcess(scheduler, ++_lastProcess, "world");
+        Primary = new SimulatedHost("primary", NodeRole.Primary, scheduler, settings, () => ++_lastProcess, tell);
+        Secondary = new SimulatedHost("secondary", NodeRole.Secondary, scheduler, settings, () => ++_lastProcess, tell);
+        PrimaryModel = [.. Primary.Disks.Select((disk, i) => new ByteModel(FillPrimary(disk, i)))];
+        foreach (Medium disk in Secondary.Disks)
+            FillSecondary(disk);
+        Primary.IdDrawn = Cut;
+        Secondary.CommitBegins = CommitBegins;
+        Secondary.CommitEnded = CommitEnded;
+        Primary.OpenFailed = e => OpenFailed(Primary, e);
+        Secondary.OpenFailed = e => OpenFailed(Secondary, e);
+    }
+
+    public PairSettings Settings { get; }
+
+    public SimulatedProcess World { get; }
+
+    public SimulatedHost Primary { get; }
+
+    public SimulatedHost Secondary { get; }
+
+    public Wire ToSecondary { get; } = new();
+
+    public Wire ToPrimary { get; } = new();
+
+    /// <summary>The operators' own network, which nothing cuts.</summary>
+    public Wire Management { get; } = new();
+
+    public IReadOnlyList<GuestOperation> InFlight => _inFlight;
+
+    /// <summary>What the primary's guest may read.</summary>
+    public ByteModel[] PrimaryModel { get; }
+
+    /// <summary>The first thing that was wrong; thrown where it can be.</summary>
+    public SimulationFailureException? Failure { get; private set; }
+
+    public IReadOnlyList<MirrorConnection> Connections => _connections;
+
+    public void Boot(SimulatedHost host)
+    {
+        _tell($"{host.Name} boots");
+        if (host == Primary)
+            host.Boot(Secondary, ToSecondary, ToPrimary, _connections);
+        else
+            host.Boot(Primary, ToPrimary, ToSecondary, _connections);
+    }
+
+    public void Kill(SimulatedHost host)
+    {
+        _tell($"{host.Name} is killed");
+        host.Kill();
+        Forget(host);
+    }
+
+    public void Cut(Wire wire, string name)
+    {
+        _tell($"{name} is cut");
+        HealthySince = long.MaxValue;
+        wire.Cut();
+    }
+
+    public void Heal()
+    {
+        _tell("the network is healed");
+        ToSecondary.Heal();
+        ToPrimary.Heal();
+        HealthySince = _scheduler.Now;
+    }
+
+    /// <summary>Since when every packet between the two has arrived; the far future while some do not.</summary>
+    public long HealthySince { get; private set; }
+
+    public void BreakConnections(bool half)
+    {
+        _tell(half ? "the mirror connections are half-closed" : "the mirror connections break");
+        foreach (MirrorConnection connection in _connections)
+        {
+            if (half)
+                connection.HalfClose();
+            else
+                connection.Break();
+        }
+
+        _connections.Clear();
+    }
+
+    /// <summary>Sends a request of the host's guest, where there is a node that could serve it.</summary>
+    public GuestOperation? Issue(SimulatedHost host, BlockOperation kind, int disk, BlockRange range)
+    {
+        if (host.Serving is not { } node || host.IsEnding || host.Process is not { IsAlive: true } process)
+            return null;
+        BlockNode export = node.GuestExports.Find($"disk{disk}")!.Node;
+        long id = ++_lastOperation;
+        var operation = new GuestOperation
+        {
+            Id = id,
+            Host = host,
+            Disk = disk,
+            Kind = kind,
+            Range = range,
+            IssuedAt = _scheduler.Now,
+            Bytes = kind == BlockOperation.Write ? Stamp.Bytes(id, range.OffsetBytes, (int)range.LengthBytes)
+                : kind is BlockOperation.WriteZeroes or BlockOperation.Discard ? new byte[range.LengthBytes] : null,
+        };
+        Begin(operation);
+        _inFlight.Add(operation);
+        process.Run(() => ServeAsync(export, operation, _scheduler.Random.Next(8) == 0 ? WriteFlags.Fua : WriteFlags.None), e => Fail($"{operation}: {e}"));
+        return operation;
+    }
+
+    public SimulationFailureException Fail(string message)
+    {
+        _tell($"FAILED: {message}");
+        return Failure ??= new SimulationFailureException(message);
+    }
+
+    private async Task ServeAsync(BlockNode export, GuestOperation operation, WriteFlags flags)
+    {
+        byte[] buffer = operation.Kind switch
+        {
+            BlockOperation.Write => [.. operation.Bytes!],
+            BlockOperation.Read => Poison(operation.Range.LengthBytes),
+            _ => [],
+        };
+        BlockException? failure = null;
+        try
+        {
+            await (operation.Kind switch
+            {
+                BlockOperation.Read => export.ReadAsync(operation.Range.OffsetBytes, buffer),
+                BlockOperation.Write => export.WriteAsync(operation.Range.OffsetBytes, buffer, flags),
+                BlockOperation.WriteZeroes => export.WriteZeroesAsync(operation.Range, flags),
+                BlockOperation.Discard => export.DiscardAsync(operation.Range, flags),
+                _ => export.FlushAsync(),
+            });
+        }
+        catch (BlockException e)
+        {
+            failure = e;
+        }
+
+        _inFlight.Remove(operation);
+        _scheduler.Trace(operation.Id);
+        _scheduler.Trace(failure is null ? 1 : 0);
+        End(operation, buffer, failure);
+        // The buffer is the guest's again, which writes into it what it likes.
+        if (operation.Kind == BlockOperation.Write)
+            Array.Fill(buffer, (byte)0xEE);
+    }
+
+    private void Begin(GuestOperation operation)
+    {
+        IEnumerable<(ByteModel Model, bool IsCertain)> models = operation.Host == Primary
+            ? [(PrimaryModel[operation.Disk], true)]
+            : _views.Select(view => (view.Disks[operation.Disk], view.IsInForce));
+        foreach ((ByteModel model, bool isCertain) in models)
+        {
+            if (operation.Bytes is { } bytes)
+                operation.Writes.Add((model, model.BeginWrite(operation.Range, bytes), isCertain));
+            else if (operation.Kind == BlockOperation.Read)
+                operation.Reads.Add((model, model.BeginRead(operation.Range)));
+        }
+    }
+
+    // The process is gone, and with it every answer.
+    private void Forget(SimulatedHost host)
+    {
+        foreach (GuestOperation operation in _inFlight.Where(operation => operation.Host == host).ToArray())
+        {
+            _inFlight.Remove(operation);
+            foreach ((ByteModel model, ByteModel.Alternative write, _) in operation.Writes)
+                model.Doubt(write);
+            foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)
+                model.Forget(reading);
+        }
+
+        if (host == Secondary)
+            CommitsAreOver();
+    }
+
+    private void OpenFailed(SimulatedHost host, Exception failure) => Fail($"{host.Name} cannot be opened: {failure}");
+
+    private byte[] FillPrimary(Medium disk, int number)
+    {
+        // Half of it holds data, the rest is a hole.
+        int filled = (int)disk.LengthBytes / 2 / Medium.SectorBytes * Medium.SectorBytes;
+        disk.Write(0, Stamp.Bytes(-1 - number, 0, filled));
+        return [.. disk.Content];
+    }
+
+    private void FillSecondary(Medium disk)
+    {
+        byte[] other = new byte[disk.LengthBytes];
+        if (_scheduler.Random.Next(2) == 0)
+            Array.Fill(other, (byte)0x77);
+        disk.Write(0, other);
+    }
+
+    private static byte[] Poison(long lengthBytes)
+    {
+        byte[] buffer = new byte[lengthBytes];
+        Array.Fill(buffer, (byte)0xDB);
+        return buffer;
+    }
+}

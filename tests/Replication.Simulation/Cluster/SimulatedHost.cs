@@ -1,0 +1,188 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Roles;
+using Replication.Simulation.Network;
+using Replication.Simulation.Scheduling;
+using Replication.Simulation.Storage;
+
+namespace Replication.Simulation.Cluster;
+
+/// <summary>One of the two machines: its disks and directories, which stay, and the node's process, which comes and goes.</summary>
+internal sealed class SimulatedHost
+{
+    private readonly PairSettings _settings;
+    private readonly Action<string> _tell;
+    private readonly Func<int> _nextId;
+    private readonly SimulatedDirectory _state = new("/state");
+    private readonly SimulatedDirectory _overlay = new("/overlay");
+
+    // One for all processes of a run: no thread is started.
+    private static readonly BlockingWorkers s_noWorkers = new("simulated", 0);
+
+    public SimulatedHost(string name, NodeRole role, Scheduler scheduler, PairSettings settings, Func<int> nextId, Action<string> tell)
+    {
+        (Name, InitialRole, Scheduler, _settings, _nextId, _tell) = (name, role, scheduler, settings, nextId, tell);
+        Kernel = new SimulatedProcess(scheduler, nextId(), $"{name} kernel");
+        Disks = [.. settings.DiskBytes.Select((length, i) => new Medium($"disk{i}", length))];
+        Profile = MediumProfile.Draw(scheduler.Random);
+    }
+
+    public string Name { get; }
+
+    public NodeRole InitialRole { get; }
+
+    public Scheduler Scheduler { get; }
+
+    /// <summary>What goes on living when the node's process dies: its sockets' other half.</summary>
+    public SimulatedProcess Kernel { get; }
+
+    public Medium[] Disks { get; }
+
+    public SimulatedDirectory State => _state;
+
+    public SimulatedDirectory Overlay => _overlay;
+
+    public MediumProfile Profile { get; }
+
+    public FaultPlan Faults { get; } = new();
+
+    public SimulatedProcess? Process { get; private set; }
+
+    /// <summary>The node, once it has been opened.</summary>
+    public GroupNode? Serving { get; private set; }
+
+    public SimulatedJournal? Journal { get; private set; }
+
+    /// <summary>The node is ending in order: its guest is sent away.</summary>
+    public bool IsEnding { get; private set; }
+
+    public bool IsUp => Process is { IsAlive: true };
+
+    /// <summary>Set by who follows what the pair does.</summary>
+    public Action<Guid> IdDrawn { get; set; } = _ => { };
+
+    public Action<CommitRequest> CommitBegins { get; set; } = _ => { };
+
+    public Action<CommitRequest, bool> CommitEnded { get; set; } = (_, _) => { };
+
+    public Action<Exception> OpenFailed { get; set; } = _ => { };
+
+    public void Boot(SimulatedHost peer, Wire there, Wire back, List<MirrorConnection> connections)
+    {
+        var process = new SimulatedProcess(Scheduler, _nextId(), Name);
+        (Process, Serving, IsEnding) = (process, null, false);
+        var journal = Journal = new SimulatedJournal(Name, _tell);
+        var services = new NodeServices
+        {
+            Journal = journal,
+            Log = new SimulatedLog(Name, _tell),
+            Time = process.Time,
+            Workers = s_noWorkers,
+            ConnectPeer = _ => new SimulatedPeer(process, peer, there, back),
+            ConnectMirror = _ => new SimulatedTransport(process, peer, there, back, connections),
+            OpenDisk = disk => new MediumNode(disk.Name, Disks.Single(medium => medium.Name == disk.Name), process, Profile, Faults),
+            OpenFiles = path => (path == "/state" ? _state : _overlay).For(process, Profile, Faults),
+            StartWorker = _ => new SimulatedWorker(process),
+            BootId = () => new Guid(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+            NewId = NewId,
+        };
+        process.Run(
+            async () =>
+            {
+                GroupNode node = await GroupNode.OpenAsync(Options(), services);
+                Serving = node;
+                node.Begin();
+            },
+            e => OpenFailed(e));
+    }
+
+    public void Kill()
+    {
+        Process?.Kill();
+        Serving = null;
+        Settle();
+    }
+
+    /// <summary>Ends the node in order: the guest first, then the node, then the process.</summary>
+    public void ShutDown(Func<bool> guestIsGone)
+    {
+        if (Serving is not { } node || Process is not { } process || IsEnding)
+            return;
+        IsEnding = true;
+        node.RefuseHeldRequests();
+        process.Run(
+            async () =>
+            {
+                for (int i = 0; i < 100 && !guestIsGone(); i++)
+                    await Task.Delay(TimeSpan.FromMilliseconds(50), process.Time);
+                Serving = null;
+                await node.DisposeAsync();
+                Scheduler.Post(Kernel, Kill);
+            },
+            e => OpenFailed(e));
+    }
+
+    /// <summary>The node's answer to a commit, seen from outside.</summary>
+    public async Task<(ulong Epoch, TimeSpan Elapsed)> CommitAsync(GroupNode node, CommitRequest request)
+    {
+        CommitBegins(request);
+        bool committed = false;
+        try
+        {
+            (ulong Epoch, TimeSpan Elapsed) result = await node.CommitCheckpointAsync(request, default);
+            committed = true;
+            return result;
+        }
+        finally
+        {
+            CommitEnded(request, committed);
+        }
+    }
+
+    /// <summary>The same for the last checkpoint.</summary>
+    public async Task<ulong> StopReplicationAsync(GroupNode node, CommitRequest request)
+    {
+        CommitBegins(request);
+        bool committed = false;
+        try
+        {
+            ulong epoch = await node.StopReplicationAsync(request, default);
+            committed = true;
+            return epoch;
+        }
+        finally
+        {
+            CommitEnded(request, committed);
+        }
+    }
+
+    /// <summary>What the kernel makes of a dead process's requests.</summary>
+    private void Settle()
+    {
+        foreach (Medium disk in Disks)
+            disk.Settle(Scheduler.Random);
+        _state.Settle(Scheduler.Random);
+        _overlay.Settle(Scheduler.Random);
+    }
+
+    private Guid NewId()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Scheduler.Random.NextBytes(bytes);
+        var id = new Guid(bytes);
+        IdDrawn(id);
+        return id;
+    }
+
+    private NodeOptions Options() => new()
+    {
+        Group = "vm1",
+        StateDirectory = "/state",
+        InitialRole = InitialRole,
+        Disks = [.. Disks.Select(disk => new DiskOptions(disk.Name, disk.Name))],
+        Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, 1 << 30, 1 << 29),
+        Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync },
+        Peer = new PeerOptions("peer", "peer-mirror", TimeSpan.FromSeconds(30)),
+        OwnControl = Name,
+    };
+}

@@ -1,0 +1,77 @@
+using Replication.Block;
+using Replication.Block.Files;
+using Replication.Simulation.Scheduling;
+
+namespace Replication.Simulation.Storage;
+
+/// <summary>A directory of a host, and one process's way to it.</summary>
+internal sealed class SimulatedDirectory(string path)
+{
+    private readonly SortedDictionary<string, Medium> _files = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, byte[]> _small = new(StringComparer.Ordinal);
+
+    public Medium? Find(string fileName) => _files.GetValueOrDefault(fileName);
+
+    public IEnumerable<string> Names => [.. _files.Keys, .. _small.Keys];
+
+    public void Settle(Random random)
+    {
+        foreach (Medium file in _files.Values)
+            file.Settle(random);
+    }
+
+    public IFileStore For(SimulatedProcess process, MediumProfile profile, FaultPlan faults) => new Store(this, process, profile, faults);
+
+    private sealed class Store(SimulatedDirectory directory, SimulatedProcess process, MediumProfile profile, FaultPlan faults) : IFileStore
+    {
+        public string Path => path;
+
+        private readonly string path = directory.Path;
+
+        public BlockNode Create(string fileName, long lengthBytes, string nodeName)
+        {
+            Check(fileName, BlockOperation.Write);
+            if (directory._files.ContainsKey(fileName))
+                throw new DiskOpenException(fileName, "exists");
+            return Open(directory._files[fileName] = new Medium(fileName, lengthBytes), nodeName);
+        }
+
+        public BlockNode? Open(string fileName, string nodeName)
+        {
+            process.Scheduler.CheckThread();
+            return directory._files.TryGetValue(fileName, out Medium? medium) ? Open(medium, nodeName) : null;
+        }
+
+        public void Delete(string fileName)
+        {
+            if (!process.IsAlive)
+                return;
+            directory._files.Remove(fileName);
+            directory._small.Remove(fileName);
+        }
+
+        public IReadOnlyList<string> List() => [.. directory.Names];
+
+        public byte[]? Read(string fileName) => directory._small.GetValueOrDefault(fileName)?.ToArray();
+
+        public void Replace(string fileName, ReadOnlySpan<byte> content)
+        {
+            Check(fileName, BlockOperation.Write);
+            directory._small[fileName] = content.ToArray();
+        }
+
+        private MediumNode Open(Medium medium, string nodeName) => new(nodeName, medium, process, profile, faults);
+
+        private void Check(string fileName, BlockOperation operation)
+        {
+            process.Scheduler.CheckThread();
+            // Whoever is killed in here never comes back from it.
+            if (!process.IsAlive)
+                throw new SimulatedProcessEndException("the process is gone");
+            if (faults.Draw(fileName, operation) is not 0 and int errno)
+                throw new DiskOpenException(fileName, "a simulated fault", errno);
+        }
+    }
+
+    private string Path => path;
+}

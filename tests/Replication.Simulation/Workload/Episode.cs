@@ -1,0 +1,333 @@
+using Replication.Block;
+using Replication.Block.State;
+using Replication.Roles;
+using Replication.Simulation.Cluster;
+using Replication.Simulation.Scheduling;
+
+namespace Replication.Simulation.Workload;
+
+/// <summary>The life of one pair: random work and trouble, step by step, and in the end a world that is made whole again and must work.</summary>
+/// <remarks>A step is one action and whatever the scheduler makes of it meanwhile; after each the checkers look.</remarks>
+internal sealed class Episode
+{
+    private const int GuestDepth = 8;
+    private static readonly long s_patience = TimeSpan.FromSeconds(60).Ticks;
+
+    private readonly Scheduler _scheduler;
+    private readonly Random _random;
+    private readonly Action<string> _tell;
+    private readonly Pair _pair;
+    private readonly Controller _controller;
+    private readonly Mix _work = new();
+    private readonly Mix _troubles = new();
+    private readonly Mix _repairs = new();
+    private double _trouble;
+    private readonly int _pace;
+    private int _stepsAfterPromotion;
+
+    public Episode(Scheduler scheduler, Action<string> tell)
+    {
+        (_scheduler, _random, _tell) = (scheduler, scheduler.Random, tell);
+        PairSettings settings = PairSettings.Draw(_random);
+        tell($"a pair of {settings.DiskBytes.Length} disks ({string.Join(", ", settings.DiskBytes)} bytes, blocks of {settings.BlockBytes}), acknowledge {settings.Acknowledge}");
+        _pair = new Pair(scheduler, settings, tell);
+        _controller = new Controller(_pair, tell);
+        _pace = _random.Next(3) switch { 0 => 4, 1 => 15, _ => 60 };
+        Arrange();
+        _pair.Boot(_pair.Primary);
+        _pair.Boot(_pair.Secondary);
+        _scheduler.RunFor(Scheduler.Ticks(1000));
+    }
+
+    /// <summary>Steps that this episode has made.</summary>
+    public int Steps { get; private set; }
+
+    /// <summary>True when nothing more can come of it: both sides have parted for good.</summary>
+    public bool IsOver => _stepsAfterPromotion > 120;
+
+    public void Step()
+    {
+        Steps++;
+        if (_pair.PromotedAt is not null)
+            _stepsAfterPromotion++;
+        Draw()();
+        Advance();
+        Look();
+    }
+
+    /// <summary>Everything is made whole; then the pair must do what it is for.</summary>
+    public void Finish()
+    {
+        _tell("the episode ends: everything is made whole");
+        Recover();
+        Quiesce(s_patience);
+        if (_controller.UnderWay.Count > 0)
+            throw _pair.Fail($"verbs hang although nothing is in their way: {string.Join(", ", _controller.UnderWay)}");
+        if (_pair.InFlight.Count > 0)
+            throw _pair.Fail($"requests hang although nothing is in their way: {_pair.InFlight[0]}");
+        CheckAll();
+        if (_pair.PromotedAt is null)
+            StartAgain();
+        CheckAll();
+        if (_pair.PromotedAt is not null && !_pair.CheckCommitted())
+            throw _pair.Fail($"the promoted secondary does not get to its commit's end: it is {_pair.Secondary.Serving?.GetStatus().Stage}");
+    }
+
+    private void StartAgain()
+    {
+        NodeStage stage = _pair.Primary.Serving!.GetStatus().Stage;
+        if (stage != NodeStage.Replicating)
+        {
+            _controller.Start(SyncMode.Auto);
+            Quiesce(s_patience);
+        }
+
+        _controller.Checkpoint(3, abort: false, null);
+        Quiesce(s_patience);
+        stage = _pair.Primary.Serving!.GetStatus().Stage;
+        if (stage != NodeStage.Replicating)
+            throw _pair.Fail($"the pair does not come back: the primary is {stage}, the secondary {_pair.Secondary.Serving!.GetStatus().Stage}");
+        if (!_pair.CheckReplica())
+            throw _pair.Fail("the pair replicates, and yet its mirror is not whole");
+    }
+
+    // Work most of the time, trouble now and then, and somebody who puts things right again.
+    private void Arrange()
+    {
+        _trouble = _random.Next(4) switch { 0 => 0, 1 => 0.01, 2 => 0.03, _ => 0.08 };
+        _pair.FailuresAreExpected = _trouble > 0;
+        _work.Add(30, () => Write(_pair.Primary));
+        _work.Add(_random.Next(2) == 0 ? 15 : 30, () => Write(_pair.Secondary));
+        _work.Add(5, () => Read(_pair.Primary));
+        _work.Add(14, () => Read(_pair.Secondary));
+        _work.Add(3, () => Flush(_random.Next(2) == 0 ? _pair.Primary : _pair.Secondary));
+        _work.Add(5, () => _scheduler.RunFor(Scheduler.Ticks(_random.Next(1, 60))));
+        _work.Add(_random.Next(2), () => _scheduler.RunFor(Scheduler.Ticks(_random.Next(200, 3000))));
+        _work.Add(_random.Next(3, 10), Checkpoint);
+        _work.Add(2, Settle);
+        _work.Add(_random.Next(2), () => Verb(_controller.Stop));
+        _troubles.Add(_random.Next(3), () => Kill(_pair.Primary));
+        _troubles.Add(_random.Next(3), () => Kill(_pair.Secondary));
+        _troubles.Add(_random.Next(2), ShutDown);
+        _troubles.Add(_random.Next(3), Cut);
+        _troubles.Add(1 + _random.Next(3), () => _pair.BreakConnections(_random.Next(3) == 0));
+        _troubles.Add(_random.Next(2), StopProcess);
+        _troubles.Add(_random.Next(2), () => Verb(() => _controller.Failover(_pair.Secondary, force: _random.Next(2) == 0)));
+        _troubles.Add(_random.Next(2), () => Verb(() => _controller.Failover(_pair.Primary, force: false)));
+        _repairs.Add(2, Boot);
+        _repairs.Add(2, Heal);
+        _repairs.Add(2, Continue);
+        _repairs.Add(3, Start);
+    }
+
+    private Action Draw()
+    {
+        if (_random.NextDouble() < _trouble)
+            return _troubles.Draw(_random);
+        // A pair without trouble ends in a failover, or it would never see one.
+        if (_trouble == 0 && _random.Next(400) == 0)
+            return () => Verb(() => _controller.Failover(_pair.Secondary, force: false));
+        return (_random.Next(12) == 0 ? _repairs : _work).Draw(_random);
+    }
+
+    private void Advance()
+    {
+        int events = _random.Next(_pace);
+        long until = _scheduler.Now + _random.NextInt64(Scheduler.Ticks(10));
+        for (int i = 0; i < events && _scheduler.Step(until); i++)
+        {
+        }
+    }
+
+    private void Look()
+    {
+        _pair.Observe();
+        _pair.CheckPrimaryDisks();
+        _pair.CheckNobodyWaitsLong();
+    }
+
+    private void Write(SimulatedHost host)
+    {
+        if (_pair.InFlight.Count(operation => operation.Host == host) >= GuestDepth)
+            return;
+        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
+        BlockOperation kind = _random.Next(8) switch { 0 => BlockOperation.WriteZeroes, 1 => BlockOperation.Discard, _ => BlockOperation.Write };
+        _pair.Issue(host, kind, disk, DrawRange(disk));
+    }
+
+    private void Read(SimulatedHost host)
+    {
+        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
+        _pair.Issue(host, BlockOperation.Read, disk, _random.Next(4) == 0 ? new BlockRange(0, _pair.Settings.DiskBytes[disk]) : DrawRange(disk));
+    }
+
+    private void Flush(SimulatedHost host) => _pair.Issue(host, BlockOperation.Flush, _random.Next(_pair.Settings.DiskBytes.Length), default);
+
+    private BlockRange DrawRange(int disk)
+    {
+        long length = _pair.Settings.DiskBytes[disk];
+        int block = _pair.Settings.BlockBytes;
+        // A few hot blocks, so that requests meet.
+        long first = _random.Next(3) == 0 ? _random.NextInt64(Math.Min(4 * block, length)) : _random.NextInt64(length);
+        switch (_random.Next(10))
+        {
+            case < 4:
+                first -= first % block;
+                return new BlockRange(first, Math.Min(length - first, (long)block * _random.Next(1, 4)));
+            case < 7:
+                first -= first % 512;
+                return new BlockRange(first, Math.Min(length - first, 512L * _random.Next(1, 24)));
+            case < 9:
+                return new BlockRange(first, Math.Min(length - first, _random.Next(1, 3 * block)));
+            default:
+                return _random.Next(3) == 0 ? new BlockRange(0, length) : new BlockRange(first, length - first);
+        }
+    }
+
+    private void Verb(Action verb)
+    {
+        // Verbs may meet, but seldom do.
+        if (_controller.UnderWay.Count == 0 || (_controller.UnderWay.Count < 3 && _random.Next(10) == 0))
+            verb();
+    }
+
+    private void Checkpoint() => Verb(() =>
+    {
+        if (_pair.Primary.Serving?.GetStatus().Stage != NodeStage.Replicating)
+            return;
+        int diesBefore = _random.Next(8) switch { 0 => 1, 1 => 2, _ => 3 };
+        _controller.Checkpoint(diesBefore, _random.Next(12) == 0, _random.Next(4) == 0 ? TimeSpan.FromMilliseconds(_random.Next(20, 3000)) : null);
+    });
+
+    private void Start() => Verb(() =>
+    {
+        if (_pair.Primary.Serving?.GetStatus().Stage is NodeStage.Standalone or NodeStage.Detached or NodeStage.Stopped or NodeStage.Waiting)
+            _controller.Start(_random.Next(4) == 0 ? SyncMode.Full : SyncMode.Auto);
+    });
+
+    private void Kill(SimulatedHost host)
+    {
+        if (!host.IsUp)
+            return;
+        if (host == _pair.Primary)
+            _pair.PrimaryWasAway = true;
+        _pair.Kill(host);
+    }
+
+    private void ShutDown()
+    {
+        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
+        if (host.Serving is null || host.IsEnding || host.Process!.IsStopped)
+            return;
+        _tell($"{host.Name} is shut down");
+        if (host == _pair.Primary)
+            _pair.PrimaryWasAway = true;
+        host.ShutDown(() => _pair.InFlight.All(operation => operation.Host != host));
+    }
+
+    private void Boot()
+    {
+        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
+        {
+            if (!host.IsUp && _random.Next(2) == 0)
+                BootNow(host);
+        }
+    }
+
+    // A process that was shut down has no requests left; one that was killed has been forgotten already.
+    private void BootNow(SimulatedHost host) => _pair.Boot(host);
+
+    private void Cut()
+    {
+        int which = _random.Next(3);
+        if (which != 0)
+            _pair.Cut(_pair.ToSecondary, "the way to the secondary");
+        if (which != 1)
+            _pair.Cut(_pair.ToPrimary, "the way to the primary");
+    }
+
+    private void Heal()
+    {
+        if (_pair.ToPrimary.IsCut || _pair.ToSecondary.IsCut)
+            _pair.Heal();
+    }
+
+    private void StopProcess()
+    {
+        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
+        if (!host.IsUp || host.IsEnding)
+            return;
+        _tell($"{host.Name} is stopped");
+        if (host == _pair.Primary)
+            _pair.PrimaryWasAway = true;
+        host.Process!.Stop();
+    }
+
+    private void Continue()
+    {
+        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
+        {
+            if (host.Process is { IsStopped: true, IsAlive: true } process)
+            {
+                _tell($"{host.Name} goes on");
+                process.Continue();
+            }
+        }
+    }
+
+    private void Settle()
+    {
+        if (Quiesce(TimeSpan.FromSeconds(3).Ticks))
+            CheckAll();
+    }
+
+    private void Recover()
+    {
+        if (_pair.ToPrimary.IsCut || _pair.ToSecondary.IsCut)
+            _pair.Heal();
+        Continue();
+        _scheduler.RunFor(TimeSpan.FromSeconds(10).Ticks);
+        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
+        {
+            if (!host.IsUp)
+                BootNow(host);
+        }
+
+        _scheduler.RunFor(TimeSpan.FromSeconds(10).Ticks);
+        Look();
+    }
+
+    /// <summary>Lets everything under way come to its end; false where something does not.</summary>
+    private bool Quiesce(long within)
+    {
+        long until = _scheduler.Now + within;
+        while (_scheduler.Now < until && (_pair.InFlight.Count > 0 || _controller.UnderWay.Count > 0))
+        {
+            _scheduler.RunFor(Scheduler.Ticks(50));
+            Look();
+        }
+
+        bool quiet = _pair.InFlight.Count == 0 && _controller.UnderWay.Count == 0;
+        if (quiet)
+        {
+            _scheduler.RunFor(Scheduler.Ticks(700));
+            Look();
+        }
+
+        return quiet;
+    }
+
+    private void CheckAll()
+    {
+        _pair.CheckReplica();
+        _pair.CheckCommitted();
+        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
+        {
+            for (int disk = 0; disk < _pair.Settings.DiskBytes.Length; disk++)
+                _pair.Issue(host, BlockOperation.Read, disk, new BlockRange(0, _pair.Settings.DiskBytes[disk]));
+        }
+
+        _scheduler.RunFor(Scheduler.Ticks(500));
+        Look();
+    }
+}
