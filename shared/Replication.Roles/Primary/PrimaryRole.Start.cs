@@ -49,7 +49,17 @@ internal sealed partial class PrimaryRole
     /// <summary>Never go on on a guess: a peer that has been promoted fences us here.</summary>
     private async Task<PeerPosition> ConfirmGenerationAsync(IReplicationPeer peer, Verb verb, CancellationToken cancellationToken)
     {
-        PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+        PeerPosition position;
+        try
+        {
+            position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            // Interrupted by a failover of this primary, or by its end.
+            throw AsVerbFailure(StageTable.NameOf(verb), e);
+        }
+
         await JudgeAsync(position);
         if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
             throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary does not know its generation; if the old peer is gone, run failover --node primary");

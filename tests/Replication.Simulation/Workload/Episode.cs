@@ -82,6 +82,15 @@ internal sealed class Episode
             Quiesce(s_patience);
         }
 
+        if (_pair.Primary.Serving!.GetStatus().Stage == NodeStage.Waiting)
+        {
+            // Killed just before its first commit, it had a peer that knows nothing of it: the operator's word is needed.
+            _controller.Failover(_pair.Primary, force: false);
+            Quiesce(s_patience);
+            _controller.Start(SyncMode.Auto);
+            Quiesce(s_patience);
+        }
+
         _controller.Checkpoint(3, abort: false, null);
         Quiesce(s_patience);
         stage = _pair.Primary.Serving!.GetStatus().Stage;
