@@ -20,7 +20,8 @@ internal sealed class MirrorFixture : IQuorumObserver, IAsyncDisposable
         Gate = new GroupGate(Time);
         Session = new MirrorSession(Guid.NewGuid(), options ?? new MirrorSessionOptions(), Observer, Time, Pool);
         Link = Session.AddLink("disk0", Connection);
-        Quorum = new Quorum("quorum0", local?.Invoke(LocalDisk) ?? LocalDisk, Admission, Gate, this);
+        Local = local?.Invoke(LocalDisk) ?? LocalDisk;
+        Quorum = new Quorum("quorum0", Local, Admission, Gate, this);
     }
 
     public FakeTimeProvider Time { get; } = new();
@@ -34,6 +35,9 @@ internal sealed class MirrorFixture : IQuorumObserver, IAsyncDisposable
     public GroupGate Gate { get; }
 
     public MemoryNode LocalDisk { get; }
+
+    /// <summary>The local disk as the quorum sees it.</summary>
+    public BlockNode Local { get; }
 
     public MemoryNode PeerDisk { get; }
 
