@@ -63,6 +63,8 @@ internal static class Cli
             new CheckpointVerb(host),
             new FailoverVerb(host),
             new StopVerb(host),
+            new ResyncVerb(host),
+            new VerifyVerb(host),
             new StatusVerb(host),
             new ErrorsVerb(host),
             new EventsVerb(host),

@@ -17,11 +17,14 @@ internal sealed class StartVerb : Verb
         DefaultValueFactory = _ => "auto",
     }.AcceptOnlyFromAmong("auto", "full", "none");
 
+    private readonly Option<bool> _abandonView = AbandonView.Create();
+
     public StartVerb(VerbHost host)
         : base(host, "start", "Begin replication; returns when replicating")
     {
         Options.Add(_sync);
-        UnavailableOptions.AddTo(this, "--abandon-view", "--discard-changes-of");
+        Options.Add(_abandonView);
+        UnavailableOptions.AddTo(this, "--discard-changes-of");
     }
 
     protected override async Task<ExitCode> RunAsync(VerbContext context)
@@ -29,7 +32,7 @@ internal sealed class StartVerb : Verb
         (NodeClient primary, NodeClient secondary) = (context.Primary, context.Secondary);
         // Both answer before either is changed.
         await Task.WhenAll(primary.GetStatusAsync(context.Cancellation), secondary.GetStatusAsync(context.Cancellation));
-        StartResponse started = await RunAsync(primary, secondary, SyncOf(context), context);
+        StartResponse started = await RunAsync(primary, secondary, context);
         context.Output.Result(
             new Document(started.Generation.Number, WireNames.Id(started.Generation.Id), started.Epoch, started.SyncedBytes, started.ElapsedMs),
             console => console.MarkupLineInterpolated(
@@ -37,10 +40,11 @@ internal sealed class StartVerb : Verb
         return ExitCode.Done;
     }
 
-    private static async Task<StartResponse> RunAsync(NodeClient primary, NodeClient secondary, SyncMode sync, VerbContext context)
+    private async Task<StartResponse> RunAsync(NodeClient primary, NodeClient secondary, VerbContext context)
     {
+        StartRequest request = PairStart.RequestOf(SyncOf(context), context.Parsed.GetValue(_abandonView));
         using ProgressDisplay progress = context.Output.Progress();
-        return await PairStart.RunAsync(primary, secondary, sync, status => progress.ShowOf(status), context.Cancellation);
+        return await PairStart.RunAsync(primary, secondary, request, status => progress.ShowOf(status), context.Cancellation);
     }
 
     private SyncMode SyncOf(VerbContext context) => context.Parsed.GetValue(_sync) switch

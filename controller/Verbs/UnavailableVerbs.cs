@@ -6,7 +6,7 @@ namespace Replication.Controller.Verbs;
 /// <summary>Verbs of the contract that are not built yet: refused by name, whatever stands behind them.</summary>
 internal static class UnavailableVerbs
 {
-    private static readonly string[] s_names = ["reverse", "resync", "verify"];
+    private static readonly string[] s_names = ["reverse"];
 
     public static IEnumerable<Command> Create(VerbHost host) => s_names.Select(name => new Refusal(host, name));
 

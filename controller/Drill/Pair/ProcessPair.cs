@@ -36,7 +36,7 @@ internal sealed class ProcessPair(DrillOptions options, PairDirectory directory,
         _primaryReady = await _primaryProcess.WaitReadyAsync(cancellationToken);
         _primary = Open(NodeSide.Primary, _primaryReady);
         _secondary = Open(NodeSide.Secondary, _secondaryReady);
-        await PairStart.RunAsync(_primary, _secondary, SyncMode.Auto, null, cancellationToken);
+        await PairStart.RunAsync(_primary, _secondary, PairStart.RequestOf(SyncMode.Auto), null, cancellationToken);
     }
 
     public async Task<BlockNode> ConnectAsync(NodeSide side, int disk, CancellationToken cancellationToken)

@@ -26,7 +26,6 @@ public sealed class ConfigurationTests
     // Of a later version.
     [InlineData("primary", "Qmp", "{ \"Listen\": \"unix:/tmp/qmp.sock\" }", "Replication:Qmp", "not available")]
     [InlineData("primary", "Durability", "\"raid\"", "Replication:Durability", "process, power")]
-    [InlineData("primary", "Mirror:ResyncRate", "\"1MiB\"", "Replication:Mirror:ResyncRate", "not available")]
     [InlineData("primary", "Disks:0:Cache", "\"none\"", "Replication:Disks:0:Cache", "not available")]
     [InlineData("primary", "Disks:0:Format", "\"qcow2\"", "Replication:Disks:0:Format", "not available")]
     [InlineData("primary", "Peer:Mirror", "\"grpc://127.0.0.1:7102\"", "Replication:Peer:Mirror", "not available")]

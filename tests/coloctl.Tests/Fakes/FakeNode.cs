@@ -72,6 +72,8 @@ internal sealed class FakeReplicationService : ReplicationService.ReplicationSer
     public Func<NodeStatus> Status { get; set; } = () => new NodeStatus();
     public StartResponse StartAnswer { get; set; } = new();
     public Func<Task>? BeforeStartAnswer { get; set; }
+    public ResyncResponse ResyncAnswer { get; set; } = new();
+    public VerifyResponse VerifyAnswer { get; set; } = new();
     public FailoverResponse FailoverAnswer { get; set; } = new();
     public BeginCheckpointResponse BeginAnswer { get; set; } = new();
     public CommitCheckpointResponse CommitAnswer { get; set; } = new();
@@ -80,6 +82,8 @@ internal sealed class FakeReplicationService : ReplicationService.ReplicationSer
     public List<ReplicationError> ErrorList { get; } = [];
     public List<Event> EventList { get; } = [];
     public StartRequest? StartSeen { get; private set; }
+    public ResyncRequest? ResyncSeen { get; private set; }
+    public VerifyRequest? VerifySeen { get; private set; }
     public CommitCheckpointRequest? CommitSeen { get; private set; }
     public EndCheckpointRequest? EndSeen { get; private set; }
     public FailoverRequest? FailoverSeen { get; private set; }
@@ -109,6 +113,20 @@ internal sealed class FakeReplicationService : ReplicationService.ReplicationSer
         if (BeforeStartAnswer is { } wait)
             await wait();
         return StartAnswer;
+    }
+
+    public override async Task<ResyncResponse> Resync(ResyncRequest request, ServerCallContext context)
+    {
+        ResyncSeen = request;
+        await EnterAsync(nameof(Resync));
+        return ResyncAnswer;
+    }
+
+    public override async Task<VerifyResponse> Verify(VerifyRequest request, ServerCallContext context)
+    {
+        VerifySeen = request;
+        await EnterAsync(nameof(Verify));
+        return VerifyAnswer;
     }
 
     public override async Task<StopResponse> Stop(StopRequest request, ServerCallContext context)
