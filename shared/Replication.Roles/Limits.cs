@@ -50,6 +50,12 @@ internal static class Limits
     /// <summary>What one digest covers: small enough that one changed block does not send a megabyte, large enough that digests are 0.05 % of the data.</summary>
     public const int DigestPieceBytes = 64 << 10;
 
+    /// <summary>What a verify narrows a difference down to: the smallest piece that a digest covers.</summary>
+    public const int VerifiedBlockBytes = 4 << 10;
+
+    /// <summary>Differences that a verify names by their places: enough to see a pattern, few enough for one line.</summary>
+    public const int DifferencesNamed = 8;
+
     /// <summary>What one digest call covers: its reply stays at 8 KiB, its reading at a few milliseconds.</summary>
     public const int DigestCallBytes = 16 << 20;
 }

@@ -95,6 +95,13 @@ public sealed class DirtyMarks : IAsyncDisposable
         CopyDemanded?.Invoke();
     }
 
+    /// <summary>A block of the range needs a copy: it may differ, and nothing that has been enqueued makes it equal.</summary>
+    public bool NeedsCopy(BlockRange range)
+    {
+        long first = range.OffsetBytes >> _blockShift;
+        return _needsCopy.AnySet(first, ((range.EndBytes - 1) >> _blockShift) + 1 - first);
+    }
+
     /// <summary>The first run of blocks at or behind an offset that need a copy, at most that long; empty where there is none.</summary>
     public BlockRange NextToCopy(long offsetBytes, long mostBytes)
     {

@@ -72,6 +72,13 @@ public sealed partial class Quorum
         return copied.LengthBytes;
     }
 
+    /// <summary>
+    /// Keeps guest writes and copies out of a range: what the local disk has there is what the mirror has, once its earlier forwards are answered. Guest writes wait meanwhile: for moments only.
+    /// </summary>
+    public ValueTask<RangeLock.Ticket> LockAsync(BlockRange range) => _ranges.AcquireAsync(range);
+
+    public void Unlock(RangeLock.Ticket ticket) => _ranges.Release(ticket);
+
     private ValueTask ChangeAsync(GuestWrite write)
     {
         if (_gate is null)

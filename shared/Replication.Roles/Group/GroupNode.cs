@@ -58,7 +58,7 @@ public sealed class GroupNode : IReplicationNode
 
     public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) => Primary("resync").ResyncAsync(abandonView, cancellationToken);
 
-    public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) => throw NotYet(Primary("verify"), Verb.Verify);
+    public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) => Primary("verify").VerifyAsync(repair, cancellationToken);
 
     public Task<ulong> StopAsync(CancellationToken cancellationToken) => Primary("stop").StopAsync(cancellationToken);
 
@@ -118,12 +118,6 @@ public sealed class GroupNode : IReplicationNode
         {
             _context.Log.Warn($"at the end: {e.Message}");
         }
-    }
-
-    private static VerbException NotYet(PrimaryRole role, Verb verb)
-    {
-        StageTable.Check(NodeRole.Primary, role.GetStatus().Stage, verb);
-        return new VerbException(VerbFailure.Invalid, "the verb is not available in this version");
     }
 
     private PrimaryRole Primary(string verb) => _role as PrimaryRole ?? throw Wrong(verb, NodeRole.Primary);

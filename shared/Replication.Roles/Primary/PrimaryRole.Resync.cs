@@ -95,7 +95,7 @@ internal sealed partial class PrimaryRole
         new(VerbFailure.Refused, $"resync is refused: {reason}; run start") { NeedsOperator = true };
 
     /// <summary>Opens a session that what is marked can go through. Where it does not fit the overlay the secondary keeps its view and the verb is refused, unless the operator has said otherwise.</summary>
-    private async Task<AttachReply> OpenSessionAsync(IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
+    private async Task<AttachReply> OpenSessionAsync(IReplicationPeer peer, AttachOrder order, bool byMarks, UndoStack undo, CancellationToken cancellationToken)
     {
         var request = new AttachRequest(
             Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, order.Sync)
@@ -103,7 +103,8 @@ internal sealed partial class PrimaryRole
             AbandonView = order.AbandonsView,
         };
         AttachReply reply = await AttachOnceAsync(peer, request, undo, cancellationToken);
-        long markedBytes = order.Sync == SyncMode.Auto ? GetStatus().Disks.Sum(disk => disk.DirtyBytes) : 0;
+        // Without marks nobody knows what there is to copy; an overlay that then runs out of room ends the session.
+        long markedBytes = byMarks ? _disks.Sum(disk => disk.Quorum.Marks?.DirtyBytes ?? 0) : 0;
         if (reply.Stage != NodeStage.Running || markedBytes <= reply.OverlayFreeBytes)
             return reply;
         if (!order.MayAbandonView)

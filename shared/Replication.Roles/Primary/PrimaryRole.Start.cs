@@ -73,7 +73,8 @@ internal sealed partial class PrimaryRole
     {
         NodeStage before = _stage;
         bool describePeer = MarksDescribe(await peer.GetPositionAsync(Options.Group, cancellationToken));
-        AttachReply reply = await OpenSessionAsync(peer, order, undo, cancellationToken);
+        bool byMarks = describePeer && order.Sync == SyncMode.Auto;
+        AttachReply reply = await OpenSessionAsync(peer, order, byMarks, undo, cancellationToken);
         await AdoptEpochAsync(reply.Epoch);
 
         MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, _disks, cancellationToken);
@@ -90,7 +91,7 @@ internal sealed partial class PrimaryRole
         await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
         try
         {
-            await attachment.AddChildrenAsync(byMarks: describePeer && order.Sync == SyncMode.Auto);
+            await attachment.AddChildrenAsync(byMarks);
         }
         finally
         {

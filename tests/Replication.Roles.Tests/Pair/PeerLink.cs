@@ -12,6 +12,9 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>Calls that did not arrive.</summary>
     public int Refused => Volatile.Read(ref _refused);
 
+    /// <summary>What the overlay is said to have room for; null: what it has.</summary>
+    public long? OverlayFreeBytes { get; set; }
+
     /// <summary>Calls do not arrive.</summary>
     public bool IsCut { get; set; }
 
@@ -21,7 +24,11 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>What happens once, when the next call of this name has been carried out, before its reply.</summary>
     public (string Name, Action Action)? AfterCallOf { get; set; }
 
-    public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) => Call(nameof(AttachMirrorAsync), peer => peer.AttachMirrorAsync(request, cancellationToken));
+    public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) => Call(nameof(AttachMirrorAsync), async peer =>
+    {
+        AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
+        return OverlayFreeBytes is { } freeBytes ? reply with { OverlayFreeBytes = freeBytes } : reply;
+    });
 
     public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken));
 

@@ -11,7 +11,7 @@ public sealed class ResyncVerbTests
     public static TheoryData<string, bool> Steps => new()
     {
         { "node=disk0 op=read nth=1 break=mid", true },
-        { "node=disk0 op=read nth=3 break=mid", true },
+        { "node=disk0 op=read nth=2 break=mid", true },
         { "node=disk0.hidden op=write nth=1 break=mid", false },
         { "node=disk0.hidden.marks op=write nth=1 break=mid", false },
         { "node=disk0 op=write nth=1 break=mid", false },
@@ -174,6 +174,33 @@ public sealed class ResyncVerbTests
             Assert.Contains(way, refusal.Message, StringComparison.Ordinal);
         Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
         await BlockAssert.FilledAsync(pair.View(), new BlockRange(0, 8192), 0x11);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task More_marks_than_the_overlay_has_room_for_are_refused_before_a_byte_travels_unless_the_view_may_go(bool abandonView)
+    {
+        await using TestPair pair = await DetachedAsync();
+        await pair.Guest().WriteAsync(0, Filled(65536, 0x22));
+        pair.ToSecondary.OverlayFreeBytes = 8192;
+        if (abandonView)
+        {
+            await pair.Primary.ResyncAsync(abandonView: true, default);
+            Assert.Equal(2UL, pair.Secondary!.GetStatus().Epoch);
+            await pair.DisksAreEqualAsync();
+            return;
+        }
+
+        VerbException refusal = await Assert.ThrowsAsync<VerbException>(() => pair.Primary.ResyncAsync(abandonView: false, default));
+        Assert.Equal((VerbFailure.Refused, true), (refusal.Failure, refusal.NeedsOperator));
+        foreach (string part in new[] { "65536 bytes are marked", "room for 8192 bytes", "Overlay:Spill", "Overlay:Limit", "--abandon-view" })
+            Assert.Contains(part, refusal.Message, StringComparison.Ordinal);
+        Assert.Single(pair.PrimaryJournal.Of(EventTypes.ResyncStarted));
+        Assert.Equal(NodeStage.Running, pair.Secondary!.GetStatus().Stage);
+        await BlockAssert.FilledAsync(pair.View(), new BlockRange(0, 65536), 0x11);
+        VerbException started = await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        Assert.StartsWith("start is refused", started.Message, StringComparison.Ordinal);
     }
 
     [Fact]
