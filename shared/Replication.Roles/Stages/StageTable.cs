@@ -37,12 +37,12 @@ internal static class StageTable
         [(NodeRole.Primary, NodeStage.Fenced)] = ([], [Verb.Hold]),
 
         [(NodeRole.Secondary, NodeStage.None)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
-        [(NodeRole.Secondary, NodeStage.Syncing)] = ([NodeStage.Running, NodeStage.None], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),
+        [(NodeRole.Secondary, NodeStage.Syncing)] = ([NodeStage.Running, NodeStage.None, NodeStage.Stopped], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),
         [(NodeRole.Secondary, NodeStage.Running)] =
             ([NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing], [Verb.Start, Verb.AttachMirror, Verb.Checkpoint, Verb.CommitCheckpoint, Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Inconsistent)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
-        [(NodeRole.Secondary, NodeStage.Failover)] = ([NodeStage.Done, NodeStage.FailoverFailed], [Verb.Failover]),
-        [(NodeRole.Secondary, NodeStage.FailoverFailed)] = ([NodeStage.Failover], [Verb.Failover]),
+        [(NodeRole.Secondary, NodeStage.Failover)] = ([NodeStage.Done, NodeStage.FailoverFailed, NodeStage.Inconsistent], [Verb.Failover]),
+        [(NodeRole.Secondary, NodeStage.FailoverFailed)] = ([NodeStage.Failover, NodeStage.Inconsistent], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Done)] = ([], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Stopped)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
     };

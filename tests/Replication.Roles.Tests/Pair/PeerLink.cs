@@ -6,6 +6,7 @@ namespace Replication.Roles.Tests.Pair;
 internal sealed class PeerLink : IReplicationPeer
 {
     private int _refused; // Interlocked
+    private int _asked; // Interlocked
 
     public GroupNode? Target { get; set; }
 
@@ -14,6 +15,12 @@ internal sealed class PeerLink : IReplicationPeer
 
     /// <summary>What the overlay is said to have room for; null: what it has.</summary>
     public long? OverlayFreeBytes { get; set; }
+
+    /// <summary>Where the peer says that it stands; null: where it does.</summary>
+    public PeerPosition? Position { get; set; }
+
+    /// <summary>How often it was asked where it stands, and whether it answered or not.</summary>
+    public int Asked => Volatile.Read(ref _asked) + Refused;
 
     /// <summary>Calls do not arrive.</summary>
     public bool IsCut { get; set; }
@@ -42,7 +49,11 @@ internal sealed class PeerLink : IReplicationPeer
 
     public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken));
 
-    public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(nameof(GetPositionAsync), peer => peer.GetPositionAsync(group, cancellationToken));
+    public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(nameof(GetPositionAsync), peer =>
+    {
+        Interlocked.Increment(ref _asked);
+        return Position is { } position ? Task.FromResult(position) : peer.GetPositionAsync(group, cancellationToken);
+    });
 
     public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
         Call(nameof(HoldAsync), peer => peer.HoldAsync(group, generation, lease, cancellationToken));
