@@ -26,6 +26,9 @@ internal sealed class GuestOperation
 
     public List<(ByteModel Model, ByteModel.Reading Reading)> Reads { get; } = [];
 
+    /// <summary>Flushes that the other host's disk had seen when this one was sent; -1: nothing is promised about it.</summary>
+    public long PeerFlushes { get; init; } = -1;
+
     /// <summary>Something may hold it up for longer than the mirror may: a promotion, a restart, a stopped process.</summary>
     public bool MayTakeLong { get; set; }
 

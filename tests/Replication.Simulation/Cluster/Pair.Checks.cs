@@ -87,12 +87,13 @@ internal sealed partial class Pair
         {
             foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)
                 model.Forget(reading);
-            _tell($"{operation} failed: {failure.Message}");
             CheckFailureIsRight(operation, failure);
             return;
         }
 
-        if (operation.Kind == BlockOperation.Read)
+        if (operation.Kind == BlockOperation.Flush)
+            CheckFlush(operation);
+        else if (operation.Kind == BlockOperation.Read)
             EndRead(operation, buffer);
         else if (operation.Bytes is { } bytes && operation.Host == Primary)
             EndPrimaryWrite(operation, bytes);
@@ -126,11 +127,23 @@ internal sealed partial class Pair
         CheckFence(operation);
     }
 
-    // Invariant Fence. Where the two could talk all the while, the primary holds before the promotion and is fenced after it.
+    // A guest's flush reaches both disks in acknowledgement mode applied, unless the mirror was lost or took too long.
+    private void CheckFlush(GuestOperation operation)
+    {
+        if (operation.PeerFlushes >= 0 && PrimaryStatus is { Stage: NodeStage.Replicating } && _scheduler.Now - operation.IssuedAt < Settings.Deadline.Ticks / 2
+            && Secondary.Disks[operation.Disk].Flushes == operation.PeerFlushes)
+        {
+            Fail($"{operation} is acknowledged, and the secondary disk was not flushed");
+        }
+    }
+
+    // Invariant Fence. Where the two could talk all the while, the primary holds before the promotion and is fenced after it; one that was restarted after it
+    // acknowledges nothing until it knows.
     private void CheckFence(GuestOperation operation)
     {
         if (PromotedAt is { } promotedAt && PrimaryStatus is { } status && status.Generation.Number < SecondaryStatus?.Generation.Number
-            && operation.IssuedAt > promotedAt && HealthySince < PromotionAskedAt && !PrimaryWasAway)
+            && operation.IssuedAt > promotedAt
+            && ((HealthySince < PromotionAskedAt && !PrimaryWasAway) || _primaryBootedAt > promotedAt))
         {
             Fail($"Fence: {operation} is acknowledged by the old primary ({status.Stage}), {(_scheduler.Now - promotedAt) / TimeSpan.TicksPerMillisecond} ms after the promotion");
         }

@@ -27,9 +27,9 @@ internal sealed partial class Pair
     /// <summary>When the promotion was asked for.</summary>
     public long PromotionAskedAt { get; set; }
 
-    private NodeStatus? SecondaryStatus => Secondary.Serving?.GetStatus();
+    private NodeStatus? SecondaryStatus => Secondary.Node?.GetStatus();
 
-    private NodeStatus? PrimaryStatus => Primary.Serving?.GetStatus();
+    private NodeStatus? PrimaryStatus => Primary.Node?.GetStatus();
 
     /// <summary>Takes note of what the secondary's record says. After every step.</summary>
     public void Observe()
@@ -46,6 +46,8 @@ internal sealed partial class Pair
 
         if (SecondaryStatus is not { } status)
             return;
+        if (status.Stage == NodeStage.Inconsistent)
+            throw Fail("Atomic: the secondary is inconsistent, although its machine has not been booted: the record names overlays that are not there");
         bool hasView = status.Stage is NodeStage.Running or NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done or NodeStage.Stopped;
         int before = _views.Count;
         if (hasView)
@@ -101,6 +103,13 @@ internal sealed partial class Pair
             return;
         ViewModel view = _commits[at].View;
         _commits.RemoveAt(at);
+        if (committed)
+        {
+            // Told that this one is in force, its caller relies on it: no other attempt at the epoch may be what the guest sees.
+            _views.RemoveAll(other => other != view && other.Epoch <= view.Epoch);
+            view.IsInForce = true;
+        }
+
         if (!committed && !IsPending(view) && !view.IsInForce && SecondaryStatus?.Epoch < view.Epoch)
             _views.Remove(view);
     }

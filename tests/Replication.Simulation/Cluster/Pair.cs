@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.State;
+using Replication.Roles;
 using Replication.Simulation.Model;
 using Replication.Simulation.Network;
 using Replication.Simulation.Scheduling;
@@ -16,6 +17,7 @@ internal sealed partial class Pair
     private readonly List<MirrorConnection> _connections = [];
     private readonly List<GuestOperation> _inFlight = [];
     private int _lastProcess;
+    private long _primaryBootedAt;
     private long _lastOperation;
 
     public Pair(Scheduler scheduler, PairSettings settings, Action<string> tell)
@@ -61,6 +63,8 @@ internal sealed partial class Pair
 
     public void Boot(SimulatedHost host)
     {
+        if (host == Primary)
+            _primaryBootedAt = _scheduler.Now;
         _tell($"{host.Name} boots");
         if (host == Primary)
             host.Boot(Secondary, ToSecondary, ToPrimary, _connections);
@@ -122,9 +126,12 @@ internal sealed partial class Pair
             Kind = kind,
             Range = range,
             IssuedAt = _scheduler.Now,
+            PeerFlushes = kind == BlockOperation.Flush && host == Primary && Settings.Acknowledge == Acknowledge.Applied
+                && PrimaryStatus is { Stage: NodeStage.Replicating } ? Secondary.Disks[disk].Flushes : -1,
             Bytes = kind == BlockOperation.Write ? Stamp.Bytes(id, range.OffsetBytes, (int)range.LengthBytes)
                 : kind is BlockOperation.WriteZeroes or BlockOperation.Discard ? new byte[range.LengthBytes] : null,
         };
+        _tell($"> {operation}");
         Begin(operation);
         _inFlight.Add(operation);
         process.Run(() => ServeAsync(export, operation, _scheduler.Random.Next(8) == 0 ? WriteFlags.Fua : WriteFlags.None), e => Fail($"{operation}: {e}"));
@@ -165,6 +172,7 @@ internal sealed partial class Pair
         _inFlight.Remove(operation);
         _scheduler.Trace(operation.Id);
         _scheduler.Trace(failure is null ? 1 : 0);
+        _tell($"< {operation}{(failure is null ? "" : $": {failure.Message}")}");
         End(operation, buffer, failure);
         // The buffer is the guest's again, which writes into it what it likes.
         if (operation.Kind == BlockOperation.Write)

@@ -48,8 +48,11 @@ internal sealed class SimulatedHost
 
     public SimulatedProcess? Process { get; private set; }
 
-    /// <summary>The node, once it has been opened.</summary>
+    /// <summary>The node, once it has been opened and until it is asked to end.</summary>
     public GroupNode? Serving { get; private set; }
+
+    /// <summary>The node for as long as its process lives: for who looks on.</summary>
+    public GroupNode? Node { get; private set; }
 
     public SimulatedJournal? Journal { get; private set; }
 
@@ -70,7 +73,7 @@ internal sealed class SimulatedHost
     public void Boot(SimulatedHost peer, Wire there, Wire back, List<MirrorConnection> connections)
     {
         var process = new SimulatedProcess(Scheduler, _nextId(), Name);
-        (Process, Serving, IsEnding) = (process, null, false);
+        (Process, Serving, Node, IsEnding) = (process, null, null, false);
         var journal = Journal = new SimulatedJournal(Name, _tell);
         var services = new NodeServices
         {
@@ -90,7 +93,7 @@ internal sealed class SimulatedHost
             async () =>
             {
                 GroupNode node = await GroupNode.OpenAsync(Options(), services);
-                Serving = node;
+                Serving = Node = node;
                 node.Begin();
             },
             e => OpenFailed(e));
@@ -99,7 +102,7 @@ internal sealed class SimulatedHost
     public void Kill()
     {
         Process?.Kill();
-        Serving = null;
+        Serving = Node = null;
         Settle();
     }
 

@@ -125,7 +125,14 @@ internal sealed class MirrorConnection : BlockNode, IMirrorConnection, IExportUs
         long id = ++_lastRequest;
         var request = new PendingRequest(operation, range, received);
         _pending.Add(id, request);
-        _toServer.Send(() => _ = ServeAsync(id, serve));
+        _toServer.Send(() =>
+        {
+            // NBD gives no order between requests in flight: the server may take up a later one first.
+            if (Scheduler.Random.Next(3) == 0)
+                Scheduler.Schedule(_server, Scheduler.Random.NextInt64(20_000), () => _ = ServeAsync(id, serve));
+            else
+                _ = ServeAsync(id, serve);
+        });
         return new ValueTask(request.Done.Task);
     }
 

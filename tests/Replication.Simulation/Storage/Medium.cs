@@ -24,6 +24,9 @@ internal sealed class Medium
 
     public long LengthBytes => Content.Length;
 
+    /// <summary>Flushes that have been asked for so far.</summary>
+    public long Flushes { get; set; }
+
     /// <summary>Requests that arrive while it hangs wait until it does not.</summary>
     public bool Hangs { get; private set; }
 

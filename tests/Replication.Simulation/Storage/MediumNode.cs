@@ -28,7 +28,11 @@ internal sealed class MediumNode : BlockNode
 
     protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => SubmitWrite(BlockOperation.Discard, range, default, unmaps: true);
 
-    protected override ValueTask FlushCore() => Submit(BlockOperation.Flush, default, () => { });
+    protected override ValueTask FlushCore()
+    {
+        _medium.Flushes++;
+        return Submit(BlockOperation.Flush, default, () => { });
+    }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => new(_medium.Status(range));
 

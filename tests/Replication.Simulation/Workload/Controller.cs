@@ -30,6 +30,19 @@ internal sealed class Controller(Pair pair, Action<string> tell)
         tell($"failed over: generation {result.Generation.Number}, fenced {result.PrimaryFenced}, lost {result.Lost}");
     });
 
+    /// <summary>The node verb that switches to what the disk holds; asked for while the disk may lack writes it must refuse (invariant Whole).</summary>
+    public void CheckpointOfIncomplete() => Run("a checkpoint of the incomplete secondary", async () =>
+    {
+        bool wasIncomplete = true;
+        await CallAsync(pair.Secondary, async node =>
+        {
+            wasIncomplete = node.GetStatus() is { Incomplete: true, Stage: NodeStage.Running };
+            return wasIncomplete ? await node.CheckpointAsync(default) : 0;
+        });
+        if (wasIncomplete)
+            pair.Fail("Whole: an incomplete secondary has taken a checkpoint");
+    });
+
     /// <summary>The three calls. The controller dies before the given one; 3: it lives.</summary>
     public void Checkpoint(int diesBefore, bool abort, TimeSpan? deadline) => Run($"checkpoint (dies before {diesBefore}{(abort ? ", aborts" : "")})", async () =>
     {

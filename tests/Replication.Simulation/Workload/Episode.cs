@@ -114,6 +114,7 @@ internal sealed class Episode
         _work.Add(_random.Next(2), () => _scheduler.RunFor(Scheduler.Ticks(_random.Next(200, 3000))));
         _work.Add(_random.Next(3, 10), Checkpoint);
         _work.Add(2, Settle);
+        _work.Add(2, CheckpointOfIncomplete);
         _work.Add(_random.Next(2), () => Verb(_controller.Stop));
         _troubles.Add(_random.Next(3), () => Kill(_pair.Primary));
         _troubles.Add(_random.Next(3), () => Kill(_pair.Secondary));
@@ -153,6 +154,7 @@ internal sealed class Episode
         _pair.Observe();
         _pair.CheckPrimaryDisks();
         _pair.CheckNobodyWaitsLong();
+        _pair.CheckMarks();
     }
 
     private void Write(SimulatedHost host)
@@ -207,6 +209,12 @@ internal sealed class Episode
         int diesBefore = _random.Next(8) switch { 0 => 1, 1 => 2, _ => 3 };
         _controller.Checkpoint(diesBefore, _random.Next(12) == 0, _random.Next(4) == 0 ? TimeSpan.FromMilliseconds(_random.Next(20, 3000)) : null);
     });
+
+    private void CheckpointOfIncomplete()
+    {
+        if (_pair.Secondary.Serving?.GetStatus() is { Incomplete: true, Stage: NodeStage.Running })
+            _controller.CheckpointOfIncomplete();
+    }
 
     private void Start() => Verb(() =>
     {
