@@ -32,16 +32,14 @@ internal sealed partial class PrimaryRole
 
     private async Task OpenMarksAsync()
     {
-        bool lostInReboot = State.IsFromAnotherBoot && Options.Durability == Durability.Process;
-        if (MarksTrusted && (lostInReboot || !await TryLoadMarksAsync()))
+        if (MarksTrusted && (State.MayLackUnflushed || !await TryLoadMarksAsync()))
         {
             await EndMarkingAsync();
             // Before anything is written unmarked. The next sync compares digests.
             await DistrustMarksAsync();
         }
 
-        if (State.IsFromAnotherBoot)
-            State.TrustBoot();
+        State.TrustBoot();
     }
 
     private async Task<bool> TryLoadMarksAsync()

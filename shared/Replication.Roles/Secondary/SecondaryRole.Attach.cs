@@ -6,12 +6,13 @@ using Replication.Nbd;
 namespace Replication.Roles.Secondary;
 
 /// <remarks>
-/// Sessions. An attach ends every earlier session before it answers; a session ends with the first connection that it loses. Invariant Whole: from the attach until a completed
+/// Sessions. An attach ends every earlier session before it answers, and is refused while the disk has requests of one that it does not answer; no verb waits for them longer than the mirror's deadline. A session ends with the first connection that it loses. Invariant Whole: from the attach until a completed
 /// sync, and from the end of a session on, the record says <c>incomplete</c>.
 /// </remarks>
 internal sealed partial class SecondaryRole
 {
     private bool _lacksWrites; // guarded by _verbs; the disk may lack a primary write (invariant Whole), on record or not
+    private readonly List<SecondarySession> _draining = []; // guarded by _verbs; over, and the disk still has requests of them
     private IReadOnlyList<Generation>? _attachedHistory; // guarded by _verbs; becomes ours with the first commit
 
     /// <summary>The checks of a start, without a change: an operator's mistake is told before anything moves.</summary>
@@ -30,6 +31,7 @@ internal sealed partial class SecondaryRole
         CheckDisks(request.Disks);
         CheckHistory(request.History);
         await EndSessionAsync("superseded", "a newer mirror session has been attached");
+        await CheckDrainedAsync();
 
         if (request.AbandonView && Stage == NodeStage.Running)
             await AbandonViewAsync();
@@ -103,12 +105,31 @@ internal sealed partial class SecondaryRole
         }
     }
 
+    /// <summary>
+    /// A write that an ended session still has in the disk would keep its place in the order of overlapping writes, but not in that of a new session's comparisons: a digest read before it lands
+    /// says that nothing need be copied. So nothing is attached before it has come back; the primary tries again.
+    /// </summary>
+    private async Task CheckDrainedAsync()
+    {
+        foreach (SecondarySession session in _draining.ToArray())
+        {
+            if (!await session.WaitForEndAsync(Options.Mirror.Deadline, Time))
+                throw new VerbException(VerbFailure.Failed, $"the secondary's disk has not answered requests of the earlier mirror session {session.Token:N} yet; it can be attached once it has");
+            _draining.Remove(session);
+        }
+    }
+
     /// <summary>Ends the session that is current, if any, and records what its end means. Call under <see cref="_verbs"/>.</summary>
     private async Task EndSessionAsync(string cause, string message)
     {
         if (_session is not { } session)
             return;
-        await session.EndAsync(message);
+        if (!await session.EndAsync(message, Options.Mirror.Deadline, Time))
+        {
+            _draining.Add(session);
+            _context.Log.Warn($"mirror session {session.Token:N} is over, and the disk has not answered some of its requests yet");
+        }
+
         MirrorExports.Remove(session.Exports);
         _session = null;
         _attachedHistory = null;

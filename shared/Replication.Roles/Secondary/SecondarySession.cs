@@ -5,7 +5,7 @@ namespace Replication.Roles.Secondary;
 
 /// <summary>
 /// A mirror session on the secondary's side: one token, one export a disk. Ending it stops reading its connections and waits for what is in flight, so that
-/// afterwards none of its bytes can land.
+/// afterwards none of its bytes can land. A disk that hangs may keep some of it for ever: then the wait ends at a limit, and no other session may begin before the rest has come back.
 /// </summary>
 internal sealed class SecondarySession
 {
@@ -30,20 +30,42 @@ internal sealed class SecondarySession
     /// <summary>A checkpoint has been committed in this session.</summary>
     public bool HasCommitted { get; set; } // guarded by the role's verbs
 
-    /// <summary>Ends the session; the first caller's reason wins, everybody waits for the end.</summary>
-    public async Task EndAsync(string reason)
+    /// <summary>
+    /// Ends the session: nothing of it is let in from here on, on any of its exports. Waits for what is in flight, at most the limit; false where the disk still has some of it.
+    /// </summary>
+    public async Task<bool> EndAsync(string reason, TimeSpan limit, TimeProvider time)
     {
-        if (Interlocked.Exchange(ref _ending, 1) != 0)
+        if (Interlocked.Exchange(ref _ending, 1) == 0)
         {
-            await _ended.Task;
-            return;
+            State.Revoke();
+            // All of them at once: a hung disk must not keep the others' connections open.
+            _ = EndExportsAsync(reason);
         }
 
-        State.Revoke();
-        foreach (NbdExport export in Exports)
-            await export.RevokeAsync(reason);
-        _ended.SetResult();
+        return await WaitForEndAsync(limit, time);
+    }
+
+    /// <summary>Waits for what an ended session has in flight; false where the limit comes first.</summary>
+    public async Task<bool> WaitForEndAsync(TimeSpan limit, TimeProvider time)
+    {
+        if (_ended.Task.IsCompleted)
+            return true;
+        try
+        {
+            await _ended.Task.WaitAsync(limit, time);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
     }
 
     public bool IsEnding => Volatile.Read(ref _ending) != 0;
+
+    private async Task EndExportsAsync(string reason)
+    {
+        await Task.WhenAll(Exports.Select(export => export.RevokeAsync(reason)));
+        _ended.SetResult();
+    }
 }

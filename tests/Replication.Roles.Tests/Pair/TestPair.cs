@@ -35,6 +35,9 @@ internal sealed class TestPair : IAsyncDisposable
     /// <summary>The machines' boot; another one for a node that is opened after a reboot.</summary>
     public Guid Boot { get; set; } = Guid.NewGuid();
 
+    /// <summary>Of nodes that are opened from here on.</summary>
+    public Durability Durability { get; set; }
+
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; }
     public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
@@ -181,6 +184,7 @@ internal sealed class TestPair : IAsyncDisposable
     private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {
         Group = group,
+        Durability = Durability,
         StateDirectory = _directory[role == NodeRole.Primary && _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}"],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
