@@ -33,11 +33,20 @@ internal sealed class OverlayReserve : IAsyncDisposable
     public static long SizeOf(long limitBytes) =>
         limitBytes == long.MaxValue ? 0 : Math.Min(limitBytes / Limits.OverlayReserveShare, Limits.OverlayReserveBytes) / Limits.ReservePieceBytes * Limits.ReservePieceBytes;
 
-    /// <summary>Sets room aside, as much of it as there is.</summary>
-    public static async ValueTask<OverlayReserve> CreateAsync(IFileStore files, OverlayBudget budget, Func<BlockNode, BlockNode> decorate)
+    /// <summary>Sets room aside, as much of it as there is; null where its file cannot be made: nothing depends on having one.</summary>
+    public static async ValueTask<OverlayReserve?> CreateAsync(IFileStore files, OverlayBudget budget, Func<BlockNode, BlockNode> decorate)
     {
-        files.Delete(FileName);
-        var reserve = new OverlayReserve(files, budget, decorate(files.Create(FileName, SizeOf(budget.LimitBytes), "overlay.reserve")));
+        BlockNode file;
+        try
+        {
+            file = files.Create(FileName, SizeOf(budget.LimitBytes), "overlay.reserve");
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+
+        var reserve = new OverlayReserve(files, budget, decorate(file));
         await reserve.FillAsync();
         return reserve;
     }
@@ -73,19 +82,14 @@ internal sealed class OverlayReserve : IAsyncDisposable
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
         try
         {
-            while (!_closed && _filledBytes < _file.LengthBytes && _budget.TrySetAside(Limits.ReservePieceBytes))
+            // All of it at once where there is room, otherwise what there is.
+            long pieceBytes = _file.LengthBytes - _filledBytes;
+            while (!_closed && pieceBytes > 0)
             {
-                try
-                {
-                    await _file.WriteZeroesAsync(new BlockRange(_filledBytes, Limits.ReservePieceBytes), WriteFlags.NoUnmap);
-                    _filledBytes += Limits.ReservePieceBytes;
-                }
-                catch (BlockException)
-                {
-                    // The file system has no room for it now: the next set that is given back may make some.
-                    _budget.DropSetAside(Limits.ReservePieceBytes);
-                    return;
-                }
+                bool filled = await TryFillAsync(pieceBytes);
+                pieceBytes = filled
+                    ? Math.Min(pieceBytes, _file.LengthBytes - _filledBytes)
+                    : pieceBytes / 2 / Limits.ReservePieceBytes * Limits.ReservePieceBytes;
             }
         }
         finally
@@ -103,13 +107,45 @@ internal sealed class OverlayReserve : IAsyncDisposable
                 return;
             _closed = true;
             await _file.DisposeAsync();
-            _files.Delete(FileName);
             _budget.DropSetAside(_filledBytes);
             _filledBytes = 0;
+            _files.Delete(FileName);
+        }
+        catch (IOException)
+        {
+            // The next open removes it.
         }
         finally
         {
             _turns.Release(turn);
         }
+    }
+
+    private async ValueTask<bool> TryFillAsync(long bytes)
+    {
+        if (!_budget.TrySetAside(bytes))
+            return false;
+        var piece = new BlockRange(_filledBytes, bytes);
+        try
+        {
+            await _file.WriteZeroesAsync(piece, WriteFlags.NoUnmap);
+            _filledBytes = piece.EndBytes;
+            return true;
+        }
+        catch (BlockException)
+        {
+            _budget.DropSetAside(bytes);
+        }
+
+        try
+        {
+            await _file.DiscardAsync(piece);
+        }
+        catch (BlockException)
+        {
+            // Some of it may be allocated and not counted, until the node ends.
+        }
+
+        return false;
     }
 }

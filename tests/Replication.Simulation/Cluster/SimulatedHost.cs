@@ -183,7 +183,7 @@ internal sealed class SimulatedHost
         StateDirectory = "/state",
         InitialRole = InitialRole,
         Disks = [.. Disks.Select(disk => new DiskOptions(disk.Name, disk.Name))],
-        Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, 1 << 30, 1 << 29),
+        Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, 64 << 20, 48 << 20),
         Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync },
         Peer = new PeerOptions("peer", "peer-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = Name,
