@@ -2,7 +2,7 @@ using Replication.Block;
 
 namespace Replication.Simulation.Storage;
 
-/// <summary>Which requests of a host's media fail; armed by the workload, a few requests at a time.</summary>
+/// <summary>Which requests of a host's media fail, or are the last of their process; armed by the workload.</summary>
 internal sealed class FaultPlan
 {
     private string _part = "";
@@ -10,6 +10,8 @@ internal sealed class FaultPlan
     private int _left;
     private int _skip;
     private BlockOperation[] _operations = [];
+    private int _writesLeft;
+    private Action _kill = () => { };
 
     /// <summary>Requests that have failed so far.</summary>
     public int Failed { get; private set; }
@@ -21,6 +23,16 @@ internal sealed class FaultPlan
         (_part, _errno, _skip, _left, _operations) = (part, errno, skip, count, operations);
 
     public void Disarm() => _left = 0;
+
+    /// <summary>Ends the process at its n-th write from now on; that write, and whatever else is under way, may be there or not. 0: at none.</summary>
+    public void KillAtWrite(int number, Action kill) => (_writesLeft, _kill) = (number, kill);
+
+    /// <summary>A write has been submitted.</summary>
+    public void CountWrite()
+    {
+        if (_writesLeft > 0 && --_writesLeft == 0)
+            _kill();
+    }
 
     /// <summary>0, or the error of this request.</summary>
     public int Draw(string node, BlockOperation operation)

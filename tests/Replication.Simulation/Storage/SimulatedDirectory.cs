@@ -56,8 +56,12 @@ internal sealed class SimulatedDirectory(string path)
 
         public void Replace(string fileName, ReadOnlySpan<byte> content)
         {
+            // Killed before the new content took the old one's place, or right after.
+            faults.CountWrite();
             Check(fileName, BlockOperation.Write);
             directory._small[fileName] = content.ToArray();
+            faults.CountWrite();
+            Check(fileName, BlockOperation.Write);
         }
 
         private MediumNode Open(Medium medium, string nodeName) => new(nodeName, medium, process, profile, faults);

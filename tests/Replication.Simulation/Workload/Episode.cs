@@ -73,6 +73,47 @@ internal sealed class Episode
             throw _pair.Fail($"the promoted secondary does not get to its commit's end: it is {_pair.Secondary.Serving?.GetStatus().Stage}");
     }
 
+    /// <summary>
+    /// A life with everything in it (start, writes, a checkpoint, a failover, its commit), in which one of the hosts dies at its n-th write, and is put right. False: it made fewer.
+    /// </summary>
+    public bool PlayThrough(bool secondaryDies, int atWrite)
+    {
+        SimulatedHost victim = secondaryDies ? _pair.Secondary : _pair.Primary;
+        bool died = false;
+        _pair.FailuresAreExpected = true;
+        victim.Faults.KillAtWrite(atWrite, () =>
+        {
+            died = true;
+            _pair.PrimaryWasAway |= !secondaryDies;
+            _pair.Kill(victim);
+        });
+        long soon = TimeSpan.FromSeconds(4).Ticks;
+        _controller.Start(SyncMode.Auto);
+        Quiesce(soon);
+        WriteBoth(10);
+        _controller.Checkpoint(3, abort: false, null);
+        WriteBoth(6);
+        Quiesce(soon);
+        WriteBoth(10);
+        _controller.Failover(_pair.Secondary, force: true);
+        WriteBoth(6);
+        Quiesce(soon);
+        victim.Faults.KillAtWrite(0, () => { });
+        Finish();
+        return died;
+    }
+
+    private void WriteBoth(int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            Write(_pair.Primary);
+            Write(_pair.Secondary);
+            Advance();
+            Look();
+        }
+    }
+
     private void StartAgain()
     {
         NodeStage stage = _pair.Primary.Serving!.GetStatus().Stage;
