@@ -64,52 +64,60 @@ internal sealed class GroupModel
         Writer own = Secondaries[place];
         int acknowledged = own.Acknowledged;
         StampedWrite? open = own.Sent > acknowledged ? own[acknowledged] : null;
-        for (int taken = before.Minimum; taken <= Math.Min(before.Maximum, Primaries[place].Sent); taken++)
+        PlaceImage found = Found(image, place);
+        // Bounds are wide where the machine is busy: a picture is a step from its neighbour, and only the comparison is made for every pair.
+        List<PlaceImage> overlays = Overlays(own, gone.Minimum, Math.Min(gone.Maximum, own.Sent), acknowledged);
+        PlaceImage expected = Expected(place, before.Minimum, 0, 0);
+        for (int taken = before.Minimum; ; taken++)
         {
-            for (int dropped = gone.Minimum; dropped <= Math.Min(gone.Maximum, own.Sent); dropped++)
+            for (int i = 0; i < overlays.Count; i++)
             {
-                if (Matches(image, place, taken, dropped, acknowledged, dropped > acknowledged ? null : open))
+                if (found.Shows(expected, overlays[i], gone.Minimum + i > acknowledged ? null : open))
                     return true;
             }
+
+            if (taken >= Math.Min(before.Maximum, Primaries[place].Sent))
+                return false;
+            expected.Apply(Primaries[place][taken]);
+        }
+    }
+
+    /// <summary>What the secondary writer's writes lay over the primary's, by how many of them are gone.</summary>
+    private static List<PlaceImage> Overlays(Writer writer, int least, int most, int kept)
+    {
+        var overlays = new List<PlaceImage>();
+        for (int dropped = most; dropped >= least; dropped--)
+        {
+            PlaceImage overlay = overlays.Count == 0 ? PlaceImage.Nothing(writer.Regions) : overlays[^1].Copy();
+            if (overlays.Count == 0)
+            {
+                for (int i = dropped; i < kept; i++)
+                    overlay.Apply(writer[i]);
+            }
+            else if (dropped < kept)
+            {
+                overlay.ApplyUnder(writer[dropped]);
+            }
+
+            overlays.Add(overlay);
         }
 
-        return false;
+        overlays.Reverse();
+        return overlays;
     }
 
     /// <summary>Every cell of the place is what it must be, or, inside a write that was never answered, what that write would have left.</summary>
-    private bool Matches(IReadOnlyList<int[]> image, int place, int taken, int dropped, int kept, StampedWrite? open)
-    {
-        int[][] expected = Expected(place, taken, dropped, kept);
-        for (int disk = 0; disk < _base.Length; disk++)
-        {
-            CellRange region = Primaries[place].Regions[disk];
-            for (int i = 0; i < region.Count; i++)
-            {
-                int cell = region.First + i;
-                int found = image[disk][cell];
-                bool isOpen = open is { } write && write.Disk == disk && cell >= write.FirstCell && cell < write.FirstCell + write.Count && found == write.Stamp;
-                if (found != expected[disk][i] && !isOpen)
-                    return false;
-            }
-        }
+    private bool Matches(IReadOnlyList<int[]> image, int place, int taken, int dropped, int kept, StampedWrite? open) =>
+        Found(image, place).Shows(Expected(place, taken, dropped, kept), PlaceImage.Nothing(Primaries[place].Regions), open);
 
-        return true;
-    }
+    private PlaceImage Found(IReadOnlyList<int[]> image, int place) => PlaceImage.Of(Primaries[place].Regions, image);
 
     private string Difference(IReadOnlyList<int[]> image, int place, int taken, int dropped, int kept)
     {
-        int[][] expected = Expected(place, taken, dropped, kept);
+        PlaceImage expected = Expected(place, taken, dropped, kept);
         var found = new List<string>();
-        for (int disk = 0; disk < _base.Length; disk++)
-        {
-            CellRange region = Primaries[place].Regions[disk];
-            for (int i = 0; i < region.Count && found.Count < 20; i++)
-            {
-                if (image[disk][region.First + i] != expected[disk][i])
-                    found.Add($"disk{disk} cell {region.First + i} (block {(region.First + i) / 8}): {Who(image[disk][region.First + i], place)}, expected {Who(expected[disk][i], place)}");
-            }
-        }
-
+        foreach ((int disk, int cell, int stamp, int wanted) in Found(image, place).Differences(expected).Take(20))
+            found.Add($"disk{disk} cell {cell} (block {cell / 8}): {Who(stamp, place)}, expected {Who(wanted, place)}");
         return $"At the lower bounds differ: {string.Join("; ", found)}";
     }
 
@@ -127,21 +135,13 @@ internal sealed class GroupModel
         return $"stamp {stamp} of an earlier round";
     }
 
-    private int[][] Expected(int place, int taken, int dropped, int kept)
+    private PlaceImage Expected(int place, int taken, int dropped, int kept)
     {
-        IReadOnlyList<CellRange> regions = Primaries[place].Regions;
-        int[][] cells = [.. regions.Select((r, disk) => _base[disk].AsSpan(r.First, r.Count).ToArray())];
-        Apply(Primaries[place], 0, taken);
-        Apply(Secondaries[place], dropped, kept);
+        PlaceImage cells = PlaceImage.Of(Primaries[place].Regions, _base);
+        for (int i = 0; i < taken; i++)
+            cells.Apply(Primaries[place][i]);
+        for (int i = dropped; i < kept; i++)
+            cells.Apply(Secondaries[place][i]);
         return cells;
-
-        void Apply(Writer writer, int from, int to)
-        {
-            for (int i = from; i < to; i++)
-            {
-                StampedWrite write = writer[i];
-                cells[write.Disk].AsSpan(write.FirstCell - regions[write.Disk].First, write.Count).Fill(write.Stamp);
-            }
-        }
     }
 }

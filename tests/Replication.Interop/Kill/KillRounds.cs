@@ -7,15 +7,18 @@ namespace Replication.Interop.Kill;
 /// <summary>What the kill tests have in common: a pair of three disks, writers on both sides, and a model of every byte.</summary>
 internal sealed class KillRounds
 {
-    private const int Places = 4;
+    private const int DefaultPlaces = 4;
 
     private readonly int[] _cells; // by disk
 
     private KillRounds(Pair pair, int[] cells, GroupModel model, Random random) => (Pair, _cells, Model, Random) = (pair, cells, model, random);
 
-    /// <summary>How many rounds a test makes.</summary>
+    /// <summary>How many rounds the test of every trouble makes.</summary>
     public static int Count { get; } =
-        Environment.GetEnvironmentVariable("REPLICATION_KILL_ROUNDS") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : 4;
+        Environment.GetEnvironmentVariable("REPLICATION_KILL_ROUNDS") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : 8;
+
+    /// <summary>How many a test of one kind of kill makes, besides.</summary>
+    public static int CountOfOneKind => Math.Max(1, Count / 3);
 
     public Pair Pair { get; }
 
@@ -37,15 +40,15 @@ internal sealed class KillRounds
         },
     };
 
-    public static KillRounds Of(Pair pair, int cellsPerDisk, Random random)
+    public static KillRounds Of(Pair pair, int cellsPerDisk, Random random, int places = DefaultPlaces)
     {
         int[] cells = Lengths(cellsPerDisk);
         var stamps = new StampSource();
         List<Writer> primaries = [];
         List<Writer> secondaries = [];
-        for (int place = 0; place < Places; place++)
+        for (int place = 0; place < places; place++)
         {
-            CellRange[] regions = [.. cells.Select(count => new CellRange(count / Places * place, place < Places - 1 ? count / Places : count - (count / Places * (Places - 1))))];
+            CellRange[] regions = [.. cells.Select(count => new CellRange(count / places * place, place < places - 1 ? count / places : count - (count / places * (places - 1))))];
             primaries.Add(new Writer($"p{place}", stamps, regions, random.Next()));
             secondaries.Add(new Writer($"s{place}", stamps, regions, random.Next()));
         }
@@ -76,12 +79,19 @@ internal sealed class KillRounds
     /// <summary>Brings both sides together again and begins a new round there.</summary>
     public async Task StartAgainAsync()
     {
-        await Pair.DoAsync("start");
+        if (!await Pair.ReplicateAgainAsync())
+            await Pair.CheckpointAgainAsync();
+        await CheckEqualAsync();
+    }
+
+    /// <summary>A checkpoint has been taken with no guest writing: both sides show the primary's disks, as its guest left them. A new round begins there.</summary>
+    public async Task CheckEqualAsync()
+    {
         IReadOnlyList<int[]> primary = await ReadAsync(Pair.Primary);
         Model.CheckPrimary(primary);
         IReadOnlyList<int[]> view = await ReadAsync(Pair.Secondary);
         for (int disk = 0; disk < primary.Count; disk++)
-            Assert.True(primary[disk].AsSpan().SequenceEqual(view[disk]), $"disk{disk}: after start the view is not the primary's disk");
+            Assert.True(primary[disk].AsSpan().SequenceEqual(view[disk]), $"disk{disk}: the view is not the primary's disk");
         Model.Rebase(view);
     }
 

@@ -7,7 +7,7 @@ namespace Replication.Interop.Kill;
 
 /// <summary>
 /// kill -9 of either node, or of both, at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No lost dirt.
-/// Each test makes REPLICATION_KILL_ROUNDS rounds (4 by default).
+/// Each test makes a third of REPLICATION_KILL_ROUNDS rounds.
 /// </summary>
 public sealed class KillTests : InteropTest
 {
@@ -18,7 +18,7 @@ public sealed class KillTests : InteropTest
     public async Task A_node_killed_amid_writes_comes_back_with_everything_that_was_acknowledged()
     {
         KillRounds rounds = await BeginAsync(CellsPerDisk);
-        for (int round = 0; round < KillRounds.Count; round++)
+        for (int round = 0; round < KillRounds.CountOfOneKind; round++)
         {
             Node[] victims = Victims(rounds, rounds.Random.Next(3));
             RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
@@ -42,7 +42,7 @@ public sealed class KillTests : InteropTest
     public async Task A_node_killed_amid_a_checkpoint_leaves_the_old_epoch_or_the_new_one_on_all_disks()
     {
         KillRounds rounds = await BeginAsync(CellsPerDisk);
-        for (int round = 0; round < KillRounds.Count; round++)
+        for (int round = 0; round < KillRounds.CountOfOneKind; round++)
         {
             Node[] victims = Victims(rounds, rounds.Random.Next(3));
             RunningWriters ofPrimary = await rounds.WriteAsync(rounds.Pair.Primary);
@@ -81,7 +81,7 @@ public sealed class KillTests : InteropTest
     public async Task A_secondary_killed_amid_its_commit_resumes_it_and_ends_with_what_its_guest_saw()
     {
         Random random = DeterministicRandom.Create();
-        for (int round = 0; round < KillRounds.Count; round++)
+        for (int round = 0; round < KillRounds.CountOfOneKind; round++)
         {
             // The commit stops before one of its steps until the process is killed; in every second round the process kills itself at a step.
             bool atStep = round % 2 == 1;

@@ -16,6 +16,9 @@ internal sealed class PairCheckpoint(Pair pair, GroupModel model)
     /// <summary>The epoch that it began, or would have begun.</summary>
     public ulong Epoch { get; private set; }
 
+    /// <summary>For how long the primary's guest was held, by the primary's own account.</summary>
+    public double HoldMs { get; private set; }
+
     /// <summary>A checkpoint that must succeed.</summary>
     public static async Task<PairCheckpoint> TakeAsync(Pair pair, GroupModel model)
     {
@@ -64,7 +67,7 @@ internal sealed class PairCheckpoint(Pair pair, GroupModel model)
         finally
         {
             Close();
-            await pair.Primary.Service.EndCheckpointAsync(new EndCheckpointRequest { Epoch = begun.Epoch, Outcome = outcome });
+            HoldMs = (await pair.Primary.Service.EndCheckpointAsync(new EndCheckpointRequest { Epoch = begun.Epoch, Outcome = outcome })).HoldMs;
         }
     }
 }

@@ -85,6 +85,8 @@ internal sealed class GuestLoad : IAsyncDisposable
             await TimeAsync(samples, LoadKind.Write, () => _disk.WriteAsync(offsetBytes, data));
             if (_options.FlushEvery > 0 && count % _options.FlushEvery == 0)
                 await TimeAsync(samples, LoadKind.Flush, () => _disk.FlushAsync());
+            if (_options.Pause > TimeSpan.Zero)
+                await Task.Delay(_options.Pause);
         }
     }
 

@@ -17,6 +17,9 @@ internal sealed record LoadOptions
     /// <summary>Places are multiples of this.</summary>
     public int AlignmentBytes { get; init; } = 512;
 
+    /// <summary>Each writer rests between two requests: a guest that is there, and leaves the machine to others.</summary>
+    public TimeSpan Pause { get; init; }
+
     /// <summary>Each writer flushes after so many writes; 0 for never.</summary>
     public int FlushEvery { get; init; }
 }

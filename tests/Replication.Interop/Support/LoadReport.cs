@@ -23,19 +23,26 @@ internal sealed class LoadReport(IReadOnlyList<LoadSample> samples)
         return sorted[Math.Min(sorted.Length - 1, (int)(sorted.Length * percent / 100))];
     }
 
-    /// <summary>All requests that took longer were in flight together at some moment: what delayed them was one thing, once.</summary>
-    public void WasDelayedAtMostOnce(TimeSpan longerThan)
+    /// <summary>
+    /// The guest was held up once: everything slow lies within one stretch of time. On a busy machine that may be more than one wait, where replies had still come when the first began.
+    /// </summary>
+    public void WasDelayedAtMostOnce(TimeSpan longerThan, TimeSpan within)
     {
         LoadSample[] slow = [.. samples.Where(s => s.Took > longerThan)];
         if (slow.Length == 0)
             return;
-        LoadSample late = slow.MaxBy(s => s.Began);
-        LoadSample early = slow.MinBy(s => s.Ended);
-        Assert.True(
-            late.Began <= early.Ended,
-            $"{slow.Length} requests took longer than {longerThan.TotalMilliseconds:0} ms, in more than one wait: one ended {TimeProvider.System.GetElapsedTime(early.Ended, late.Began).TotalMilliseconds:0} ms before another began");
+        TimeSpan stretch = TimeProvider.System.GetElapsedTime(slow.Min(s => s.Began), slow.Max(s => s.Ended));
+        Assert.True(stretch < within, $"{slow.Length} requests took longer than {longerThan.TotalMilliseconds:0} ms, over {stretch.TotalMilliseconds:0} ms: {Waits(slow)}");
     }
 
     public override string ToString() =>
         $"{Count} requests, p50 {Percentile(50).TotalMilliseconds:0.0} ms, p99 {Percentile(99).TotalMilliseconds:0.0} ms, longest {Slowest.TotalMilliseconds:0} ms";
+
+    private static string Waits(LoadSample[] slow)
+    {
+        long first = slow.Min(s => s.Began);
+        return string.Join("; ", slow.OrderBy(s => s.Began).Select(s => $"{s.Kind} {Ms(s.Began):0}..{Ms(s.Ended):0} ms"));
+
+        double Ms(long timestamp) => TimeProvider.System.GetElapsedTime(first, timestamp).TotalMilliseconds;
+    }
 }

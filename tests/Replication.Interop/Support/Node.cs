@@ -35,7 +35,14 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>The life that began last.</summary>
     public NodeProcess Process => _lives[^1];
 
-    public string Control => Process.Addresses("control")[0];
+    /// <summary>The network namespace that it runs in; null for the test's own.</summary>
+    public string? NetworkNamespace { get; init; }
+
+    /// <summary>Where the operator reaches it: the last of its control addresses.</summary>
+    public string Control => Process.Addresses("control")[^1];
+
+    /// <summary>Where its peer reaches it.</summary>
+    public string ControlForPeer => Process.Addresses("control")[0];
 
     /// <summary>The guest export of the node, without a disk's name.</summary>
     public NbdAddress Guest => NbdAddress.Parse(Process.Addresses("guest")[0]);
@@ -54,7 +61,7 @@ internal sealed class Node : IAsyncDisposable
         WriteConfiguration();
         _channel?.Dispose();
         _channel = null;
-        _lives.Add(await NodeProcess.StartAsync(_binary, ConfigurationFile));
+        _lives.Add(await NodeProcess.StartAsync(_binary, ConfigurationFile, NetworkNamespace));
         foreach ((string section, string kind) in new[] { ("Control", "control"), ("Guest", "guest"), ("Mirror", "mirror") })
         {
             if (Settings[section]?["Listen"] is not null)

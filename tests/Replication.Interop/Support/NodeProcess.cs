@@ -16,9 +16,13 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static async Task<NodeProcess> StartAsync(string binary, string configurationFile)
+    public static async Task<NodeProcess> StartAsync(string binary, string configurationFile, string? networkNamespace = null)
     {
-        RunningProcess process = RunningProcess.Start(Binaries.Dotnet, binary, "--config", configurationFile);
+        string[] command = [Binaries.Dotnet, binary, "--config", configurationFile];
+        // ip becomes the program that it runs: signals to it are signals to the node.
+        RunningProcess process = networkNamespace is null
+            ? RunningProcess.Start(command[0], command[1..])
+            : RunningProcess.Start("ip", ["netns", "exec", networkNamespace, .. command]);
         try
         {
             string line = await process.ReadLineAsync();

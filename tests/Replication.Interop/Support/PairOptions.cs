@@ -1,3 +1,4 @@
+using Replication.Interop.Hosts;
 using Replication.Interop.Links;
 
 namespace Replication.Interop.Support;
@@ -29,6 +30,9 @@ internal sealed record PairOptions
 
     /// <summary>Rules of the primary's fault nodes.</summary>
     public IReadOnlyList<string> PrimaryFaults { get; init; } = [];
+
+    /// <summary>The hosts that the nodes run on, each in its namespace; the pair ends them. Guests and verbs come by Unix sockets.</summary>
+    public TwoHosts? Hosts { get; init; }
 
     /// <summary>Rules of the secondary's fault nodes.</summary>
     public IReadOnlyList<string> SecondaryFaults { get; init; } = [];
