@@ -9,7 +9,7 @@ namespace Replication.Roles.Secondary;
 /// </summary>
 internal sealed class SecondarySession
 {
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(); // waiters go on where the last request ends, so that one thread can run everything
     private int _ending; // 0 or 1; Interlocked
 
     public SecondarySession(MirrorSessionState state, IReadOnlyList<NbdExport> exports)
