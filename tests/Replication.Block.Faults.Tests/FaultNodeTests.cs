@@ -30,6 +30,21 @@ public sealed class FaultNodeTests
     }
 
     [Fact]
+    public async Task A_file_switches_a_rule_on_and_off_and_requests_beside_it_are_not_counted()
+    {
+        using var directory = new TempDirectory();
+        _injector.Add($"node=disk0 op=write nth=2 error=EIO while={directory["on"]}");
+        byte[] data = new byte[512];
+        await _node.WriteAsync(0, data);
+        await _node.WriteAsync(0, data);
+        await File.WriteAllTextAsync(directory["on"], "");
+        await _node.WriteAsync(0, data);
+        await BlockAssert.FailsAsync(BlockErrorKind.Io, _node.WriteAsync(0, data));
+        File.Delete(directory["on"]);
+        await _node.WriteAsync(0, data);
+    }
+
+    [Fact]
     public async Task A_range_meets_what_touches_it()
     {
         _injector.Add("node=disk* offset=4KiB length=4KiB error=EIO");

@@ -113,11 +113,12 @@ internal sealed class FailurePair : IAsyncDisposable
     /// <summary>A checkpoint has been taken, whatever the verb has said: the guests were paused.</summary>
     public void BeginNextEpoch() => BeginEpoch(Epoch + 1);
 
-    /// <summary>The failure is over: the pair comes back, guests paused, and the view is the primary's again.</summary>
+    /// <summary>The failure is over: the pair comes back, both guests at work, with a view that is still the last checkpoint's; then a checkpoint.</summary>
     public async Task ReturnAsync()
     {
-        await PauseAsync();
-        BeginEpoch((await Pair.DoAsync("start")).GetProperty("epoch").GetInt64());
+        await Pair.Primary.Service.ResyncAsync(new ResyncRequest());
+        await GuestsSeeWhatTheyWroteAsync();
+        await CheckpointAsync();
     }
 
     /// <summary>Every byte that either guest sees.</summary>

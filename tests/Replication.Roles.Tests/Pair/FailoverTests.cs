@@ -73,6 +73,8 @@ public sealed class FailoverTests
         pair.Transport.Cut("the promoted node has closed the session");
         await BlockAssert.FailsAsync(pair.Guest().WriteAsync(0, new byte[512]));
         await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Fenced);
+        // Nothing has failed: the mirror's end is what a promotion means.
+        Assert.Empty(pair.PrimaryJournal.Failures);
     }
 
     [Fact]
