@@ -11,7 +11,7 @@ namespace Replication.Controller.Drill;
 /// <summary>Runs scenarios one after the other and reports on them together.</summary>
 internal static class Drill
 {
-    public static IReadOnlyList<IScenario> Scenarios { get; } = [new PrimaryDies(), new CheckpointStorm()];
+    public static IReadOnlyList<IScenario> Scenarios { get; } = [new PrimaryDies(), new CheckpointStorm(), new SecondaryDies(), new SecondaryHangs(), new LinkCut(), new OldPrimaryReturns()];
 
     /// <param name="name">What was asked for: a scenario, or "all".</param>
     /// <param name="options">Size, time and seed.</param>
@@ -20,14 +20,14 @@ internal static class Drill
     /// <param name="directory">Where the evidence of a failure is, asked when there is one.</param>
     /// <param name="cancellationToken">The user's.</param>
     public static async Task<DrillReport> RunAsync(
-        string name, DrillOptions options, Func<IDrillPair> createPair, Action<DrillPhase> onPhase, Func<string?> directory, CancellationToken cancellationToken)
+        string name, DrillOptions options, Func<PairShape, IDrillPair> createPair, Action<DrillPhase> onPhase, Func<string?> directory, CancellationToken cancellationToken)
     {
         long began = Stopwatch.GetTimestamp();
         var runs = new List<DrillRun>();
         string? failure = null;
         foreach (IScenario scenario in Scenarios.Where(s => name == "all" || s.Name == name))
         {
-            await using var run = new DrillRun(scenario.Name, options, createPair(), onPhase);
+            await using var run = new DrillRun(scenario, options, createPair(scenario.Shape), onPhase);
             runs.Add(run);
             try
             {

@@ -6,16 +6,18 @@ using Replication.Controller.Drill.Checks;
 using Replication.Controller.Drill.Guests;
 using Replication.Controller.Drill.Model;
 using Replication.Controller.Drill.Pair;
+using Replication.Controller.Drill.Scenarios;
 using Replication.Controller.Nodes;
 
 namespace Replication.Controller.Drill;
 
 /// <summary>One drill under way: the pair, the model of its bytes, the two guests, and what has been measured so far.</summary>
-internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair pair, Action<DrillPhase> onPhase) : IAsyncDisposable
+internal sealed class DrillRun(IScenario scenario, DrillOptions options, IDrillPair pair, Action<DrillPhase> onPhase) : IAsyncDisposable
 {
     private readonly List<BlockNode> _connections = [];
     private readonly List<DrillPhase> _phases = [];
     private readonly List<CheckpointResult> _checkpoints = [];
+    private readonly List<Guest> _guests = [];
     private GroupModel? _model;
     private int _failedInARow;
 
@@ -29,6 +31,16 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
     public int FailedCheckpoints { get; private set; }
     public double? RtoMs { get; set; }
     public long? RpoBytes { get; set; }
+
+    /// <summary>The longest write of the primary's guest in an outage; null without one.</summary>
+    public double? LongestWriteMs { get; set; }
+
+    /// <summary>What resyncs have carried; null without one.</summary>
+    public long? SyncedBytes { get; set; }
+
+    /// <summary>All guests there have been: a node that was killed gets a new one.</summary>
+    public IReadOnlyList<Guest> Guests => _guests;
+
     public Guest? PrimaryGuest { get; private set; }
     public Guest? SecondaryGuest { get; private set; }
     public GroupModel Model => _model ?? throw new InvalidOperationException("the drill has not begun");
@@ -51,7 +63,7 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
         }
         finally
         {
-            var phase = new DrillPhase(scenario, name, Stopwatch.GetElapsedTime(began).TotalMilliseconds, detail, passed);
+            var phase = new DrillPhase(scenario.Name, name, Stopwatch.GetElapsedTime(began).TotalMilliseconds, detail, passed);
             _phases.Add(phase);
             onPhase(phase);
         }
@@ -63,11 +75,20 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
         byte[][] contents = [.. Enumerable.Range(0, options.Disks).Select(d => FirstContent.Create(options.Seed, d, options.SizeBytes))];
         await pair.StartAsync(contents, cancellationToken);
         _model = new GroupModel(contents);
-        PrimaryGuest = new Guest(NodeSide.Primary, Model, await ConnectAllAsync(NodeSide.Primary, cancellationToken), options.Seed, Limits.PrimaryLanes);
-        SecondaryGuest = new Guest(NodeSide.Secondary, Model, await ConnectAllAsync(NodeSide.Secondary, cancellationToken), options.Seed, Limits.SecondaryLanes);
+        PrimaryGuest = await CreateGuestAsync(NodeSide.Primary, Limits.PrimaryLanes, cancellationToken);
+        SecondaryGuest = await CreateGuestAsync(NodeSide.Secondary, Limits.SecondaryLanes, cancellationToken);
         PrimaryGuest.Start();
         SecondaryGuest.Start();
         return $"{options.Disks} disks of {SizeText.Format(options.SizeBytes)} in replication";
+    }
+
+    /// <summary>The secondary's VM starts again, on a node that has begun another life. The old one was at rest.</summary>
+    public async Task ReplaceSecondaryGuestAsync(CancellationToken cancellationToken)
+    {
+        await SecondaryGuest!.StopAsync(cancellationToken);
+        SecondaryGuest.ThrowIfFailed();
+        SecondaryGuest = await CreateGuestAsync(NodeSide.Secondary, Limits.SecondaryLanes, cancellationToken);
+        SecondaryGuest.Start();
     }
 
     public async Task<IReadOnlyList<BlockNode>> ConnectAllAsync(NodeSide side, CancellationToken cancellationToken)
@@ -166,6 +187,14 @@ internal sealed class DrillRun(string scenario, DrillOptions options, IDrillPair
         foreach (BlockNode connection in _connections)
             await connection.DisposeAsync();
         await pair.DisposeAsync();
+    }
+
+    private async Task<Guest> CreateGuestAsync(NodeSide side, int lanes, CancellationToken cancellationToken)
+    {
+        // Of one seed, and another stream for each guest.
+        var guest = new Guest(side, Model, await ConnectAllAsync(side, cancellationToken), options.Seed + (ulong)_guests.Count, lanes);
+        _guests.Add(guest);
+        return guest;
     }
 
     private void Count(CliException? failure)

@@ -43,6 +43,15 @@ internal static class Limits
     /// <summary>The nodes' mirror deadline in the drill: it judges bytes, not a busy machine's scheduling.</summary>
     public static readonly TimeSpan MirrorDeadline = TimeSpan.FromSeconds(5);
 
+    /// <summary>A change of stage that comes by itself: several deadlines, and room for a busy machine.</summary>
+    public static readonly TimeSpan Settle = TimeSpan.FromSeconds(30);
+
+    /// <summary>Pause between two looks at a status.</summary>
+    public static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Bytes that a relay takes from one side before it gives them to the other.</summary>
+    public const int RelayBytes = 64 << 10;
+
     /// <summary>So many checkpoints in a row may fail before the drill gives up; a single one may meet a stall of the machine.</summary>
     public const int FailedCheckpoints = 3;
 }

@@ -18,7 +18,7 @@ internal sealed class DrillVerb : Verb
     private readonly Option<string> _scenario = new Option<string>("--scenario")
     {
         Description = "What happens to the pair",
-        HelpName = "primary-dies|checkpoint-storm|all",
+        HelpName = string.Join('|', [.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]),
         DefaultValueFactory = _ => "primary-dies",
     }.AcceptOnlyFromAmong([.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]);
 
@@ -39,7 +39,7 @@ internal sealed class DrillVerb : Verb
     private readonly Option<string> _report = new("--report") { Description = "Write drill.json and junit.xml there", HelpName = "DIR" };
 
     public DrillVerb(VerbHost host)
-        : base(host, "drill", "Start a pair on loopback, kill its primary, fail over, prove every byte")
+        : base(host, "drill", "Start a pair on loopback, break it, let it recover, prove every byte")
     {
         Options.Add(_scenario);
         Options.Add(_disks);
@@ -81,11 +81,11 @@ internal sealed class DrillVerb : Verb
             return await Drill.Drill.RunAsync(
                 scenario,
                 options,
-                () =>
+                shape =>
                 {
                     directory?.Dispose();
                     directory = PairDirectory.Create(options);
-                    return new ProcessPair(options, directory, context.Timeout, context.Time);
+                    return new ProcessPair(options, shape, directory, context.Timeout, context.Time);
                 },
                 phase => Tell(context, phase),
                 () =>

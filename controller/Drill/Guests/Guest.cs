@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Replication.Block;
 using Replication.Controller.Drill.Model;
 using Replication.Controller.Nodes;
@@ -22,10 +23,46 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
 
     private long _requests;
     private long _writtenBytes;
+    private readonly long[] _longestTicks = new long[2]; // of writes sent before _detachedAt, and after it; Interlocked
+    private long _detachedAt = long.MaxValue; // a Stopwatch timestamp; Volatile
+    private readonly long[] _sentAt = new long[lanes]; // when each lane's write in flight was sent, a Stopwatch timestamp; 0: none. Volatile
+    private long _strictFrom = long.MaxValue; // a Stopwatch timestamp; Volatile
+    private long _strictWrites; // Interlocked
 
     public NodeSide Side => side;
     public long Requests => Volatile.Read(ref _requests);
     public long WrittenBytes => Volatile.Read(ref _writtenBytes);
+
+    /// <summary>Begins to measure writes, those in flight among them.</summary>
+    public void BeginMeasuring()
+    {
+        Volatile.Write(ref _detachedAt, long.MaxValue);
+        Interlocked.Exchange(ref _longestTicks[0], 0);
+        Interlocked.Exchange(ref _longestTicks[1], 0);
+    }
+
+    /// <summary>Writes that are sent from here on are told from those before.</summary>
+    public void MarkDetached() => Volatile.Write(ref _detachedAt, Stopwatch.GetTimestamp());
+
+    /// <summary>The longest that a write took, or has taken so far if it has no reply yet.</summary>
+    /// <param name="afterDetached">Of those sent after the mark; else of those before.</param>
+    public TimeSpan LongestWrite(bool afterDetached)
+    {
+        long longest = Volatile.Read(ref _longestTicks[afterDetached ? 1 : 0]);
+        long now = Stopwatch.GetTimestamp();
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            if (Volatile.Read(ref _sentAt[lane]) is var sentAt and not 0 && IsAfter(sentAt) == afterDetached)
+                longest = Math.Max(longest, now - sentAt);
+        }
+
+        return Stopwatch.GetElapsedTime(0, longest);
+    }
+
+    /// <summary>From here on no write that is sent may be acknowledged; <see cref="WritesAgainstTheRule"/> counts those that are.</summary>
+    public void ForbidWrites() => Volatile.Write(ref _strictFrom, Stopwatch.GetTimestamp());
+
+    public long WritesAgainstTheRule => Volatile.Read(ref _strictWrites);
 
     public void Start()
     {
@@ -35,7 +72,8 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
         {
             DrillRandom random = DrillRandom.Of(seed, ((int)side * 1000) + lane);
             // A disk in memory answers at once: without a thread of its own a lane would never return.
-            _ = Task.Run(() => RunLaneAsync(random));
+            int number = lane;
+            _ = Task.Run(() => RunLaneAsync(number, random));
         }
     }
 
@@ -124,7 +162,7 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
         }
     }
 
-    private async Task RunLaneAsync(DrillRandom random)
+    private async Task RunLaneAsync(int lane, DrillRandom random)
     {
         byte[] buffer = new byte[Limits.RequestBytes];
         try
@@ -137,7 +175,7 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
                 if (request is null)
                     await Task.Delay(s_noRoom);
                 else
-                    await IssueAsync(drawn, request);
+                    await IssueAsync(lane, drawn, request);
             }
         }
         catch (Exception e)
@@ -169,9 +207,11 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
         return (default, null, random);
     }
 
-    private async Task IssueAsync(Workload.Drawn drawn, GuestRequest request)
+    private async Task IssueAsync(int lane, Workload.Drawn drawn, GuestRequest request)
     {
         BlockNode disk = disks[drawn.Disk];
+        long sentAt = Stopwatch.GetTimestamp();
+        Volatile.Write(ref _sentAt[lane], request.Changes ? sentAt : 0);
         try
         {
             await (drawn.Kind switch
@@ -188,12 +228,29 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
             model.Abandon(request);
             throw;
         }
+        finally
+        {
+            Volatile.Write(ref _sentAt[lane], 0);
+        }
 
         if (model.Complete(request) is { } mismatch)
             throw new DrillException($"a read at {drawn.Range} was wrong: {mismatch}");
         Interlocked.Increment(ref _requests);
         if (request.Changes)
-            Interlocked.Add(ref _writtenBytes, drawn.Range.LengthBytes);
+            CountWrite(drawn.Range.LengthBytes, sentAt);
+    }
+
+    private bool IsAfter(long sentAt) => sentAt >= Volatile.Read(ref _detachedAt);
+
+    private void CountWrite(long lengthBytes, long sentAt)
+    {
+        Interlocked.Add(ref _writtenBytes, lengthBytes);
+        long took = Stopwatch.GetTimestamp() - sentAt;
+        ref long longest = ref _longestTicks[IsAfter(sentAt) ? 1 : 0];
+        for (long known = Volatile.Read(ref longest); took > known;)
+            known = Interlocked.CompareExchange(ref longest, took, known) is var seen && seen == known ? took : seen;
+        if (sentAt >= Volatile.Read(ref _strictFrom))
+            Interlocked.Increment(ref _strictWrites);
     }
 
     /// <summary>Waits while the guest is paused; false when it is over.</summary>

@@ -20,7 +20,30 @@ internal interface IDrillPair : IAsyncDisposable
     Task<ulong> GetSecondaryEpochAsync(CancellationToken cancellationToken);
 
     /// <summary>SIGKILL.</summary>
-    void KillPrimary();
+    void Kill(NodeSide side);
+
+    /// <summary>A killed node begins another life, on its files and its addresses.</summary>
+    Task RestartAsync(NodeSide side, CancellationToken cancellationToken);
+
+    /// <summary>SIGSTOP; returns when the process has stopped.</summary>
+    Task FreezeAsync(NodeSide side, CancellationToken cancellationToken);
+
+    /// <summary>SIGCONT.</summary>
+    void Thaw(NodeSide side);
+
+    /// <summary>Nothing gets from one node to the other any more, until <see cref="HealLink"/>.</summary>
+    /// <param name="bothWays">False: the primary's requests still arrive, and the replies do not.</param>
+    void CutLink(bool bothWays);
+
+    void HealLink();
+
+    Task<NodeStatus> GetStatusAsync(NodeSide side, CancellationToken cancellationToken);
+
+    /// <summary>Brings a detached pair back. Returns the bytes that travelled.</summary>
+    Task<long> ResyncAsync(CancellationToken cancellationToken);
+
+    /// <summary>How many events of a type the node has told of in its life.</summary>
+    Task<int> CountEventsAsync(NodeSide side, string type, CancellationToken cancellationToken);
 
     /// <summary>Promotes the secondary; returns when it serves.</summary>
     Task<FailoverResponse> FailoverAsync(CancellationToken cancellationToken);

@@ -6,6 +6,8 @@ namespace Replication.Controller.Drill.Pair;
 internal static partial class Libc
 {
     public const int SIGTERM = 15;
+    public const int SIGCONT = 18;
+    public const int SIGSTOP = 19;
     private const int O_RDONLY = 0;
     private const int O_CLOEXEC = 0x80000;
 

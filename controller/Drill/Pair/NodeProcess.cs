@@ -86,6 +86,18 @@ internal sealed class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>SIGSTOP; returns when the process has stopped.</summary>
+    public async Task FreezeAsync(CancellationToken cancellationToken)
+    {
+        Signal(Libc.SIGSTOP);
+        // The state follows the name, which is in parentheses.
+        while ((await File.ReadAllTextAsync($"/proc/{_process.Id}/stat", cancellationToken)).Split(") ")[^1][0] != 'T')
+            await Task.Delay(Limits.StatusInterval, cancellationToken);
+    }
+
+    /// <summary>SIGCONT.</summary>
+    public void Thaw() => Signal(Libc.SIGCONT);
+
     /// <summary>SIGTERM, and the exit code that a node must end with then.</summary>
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
@@ -114,9 +126,15 @@ internal sealed class NodeProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    private void Signal(int signal)
+    {
+        if (Libc.Kill(_process.Id, signal) != 0)
+            throw new DrillException($"{_name} has ended by itself (log: {_logPath})");
+    }
+
     private static async Task CopyAsync(StreamReader source, string path)
     {
-        await using FileStream target = new(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+        await using FileStream target = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
         await source.BaseStream.CopyToAsync(target);
     }
 }

@@ -39,10 +39,10 @@ internal sealed class PairDirectory : IDisposable
 
     public string LogPath(NodeSide side) => Path.Combine(Root, $"{Name(side)}.log");
 
-    public string WriteSecondaryConfig(DrillOptions options)
+    public string WriteSecondaryConfig(DrillOptions options, PairShape shape)
     {
         JsonObject config = Common(NodeSide.Secondary, options);
-        config["Mirror"] = new JsonObject { ["Listen"] = Array("nbd://127.0.0.1:0"), ["Deadline"] = MirrorDeadline() };
+        config["Mirror"] = new JsonObject { ["Listen"] = Array("nbd://127.0.0.1:0"), ["Deadline"] = Ms(shape.LosesSecondary ? options.Outage.Deadline : Limits.MirrorDeadline) };
         config["Overlay"] = new JsonObject
         {
             ["Directory"] = _overlays,
@@ -52,12 +52,26 @@ internal sealed class PairDirectory : IDisposable
         return Write(NodeSide.Secondary, config);
     }
 
-    public string WritePrimaryConfig(DrillOptions options, ReadyLine secondary)
+    public string WritePrimaryConfig(DrillOptions options, PairShape shape, string peerControl, string peerMirror)
     {
         JsonObject config = Common(NodeSide.Primary, options);
-        config["Mirror"] = new JsonObject { ["Deadline"] = MirrorDeadline() };
-        config["Peer"] = new JsonObject { ["Control"] = secondary.Control[0], ["Mirror"] = secondary.Mirror[0] };
+        // The drill itself brings a pair back, and says how much travelled.
+        config["Mirror"] = new JsonObject { ["Deadline"] = Ms(shape.LosesSecondary ? options.Outage.Deadline : Limits.MirrorDeadline), ["Resync"] = "manual" };
+        config["Peer"] = new JsonObject { ["Control"] = peerControl, ["Mirror"] = peerMirror };
         return Write(NodeSide.Primary, config);
+    }
+
+    /// <summary>The next life of a node has the addresses of the first one.</summary>
+    public string KeepAddresses(NodeSide side, ReadyLine ready)
+    {
+        JsonObject config = JsonNode.Parse(File.ReadAllText(ConfigPath(side)))!["Replication"]!.DeepClone().AsObject();
+        foreach ((string section, IReadOnlyList<string> addresses) in new[] { ("Control", ready.Control), ("Guest", ready.Guest), ("Mirror", ready.Mirror) })
+        {
+            if (config[section]?["Listen"] is not null)
+                config[section]!["Listen"] = new JsonArray([.. addresses.Select(a => (JsonNode)a)]);
+        }
+
+        return Write(side, config);
     }
 
     public void Dispose()
@@ -72,9 +86,11 @@ internal sealed class PairDirectory : IDisposable
         Directory.Delete(_overlays, recursive: true);
     }
 
+    private string ConfigPath(NodeSide side) => Path.Combine(Root, $"{Name(side)}.json");
+
     private static string Name(NodeSide side) => side == NodeSide.Primary ? "primary" : "secondary";
 
-    private static string MirrorDeadline() => $"{(long)Limits.MirrorDeadline.TotalMilliseconds}ms";
+    private static string Ms(TimeSpan time) => $"{(long)time.TotalMilliseconds}ms";
 
     private static JsonArray Array(string value) => [value];
 
@@ -89,7 +105,7 @@ internal sealed class PairDirectory : IDisposable
 
     private string Write(NodeSide side, JsonObject config)
     {
-        string path = Path.Combine(Root, $"{Name(side)}.json");
+        string path = ConfigPath(side);
         File.WriteAllText(path, new JsonObject { ["Replication"] = config }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
         return path;
     }

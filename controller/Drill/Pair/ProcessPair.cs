@@ -1,3 +1,4 @@
+using System.Net;
 using Colo.Protocol.V1;
 using Replication.Block;
 using Replication.Controller.Nodes;
@@ -6,18 +7,13 @@ using Replication.Nbd;
 namespace Replication.Controller.Drill.Pair;
 
 /// <summary>A real primary and a real secondary, each a process, on loopback with ports of the kernel's choice.</summary>
-internal sealed class ProcessPair(DrillOptions options, PairDirectory directory, TimeSpan timeout, TimeProvider time) : IDrillPair
+internal sealed class ProcessPair(DrillOptions options, PairShape shape, PairDirectory directory, TimeSpan timeout, TimeProvider time) : IDrillPair
 {
-    private NodeProcess? _primaryProcess;
-    private NodeProcess? _secondaryProcess;
-    private ReadyLine? _primaryReady;
-    private ReadyLine? _secondaryReady;
-    private NodeClient? _primary;
-    private NodeClient? _secondary;
-    private bool _primaryKilled;
+    private readonly Life?[] _lives = new Life?[2]; // by side
+    private readonly List<LinkRelay> _relays = [];
 
-    private NodeClient Primary => _primary ?? throw NotStarted();
-    private NodeClient Secondary => _secondary ?? throw NotStarted();
+    private NodeClient Primary => LifeOf(NodeSide.Primary).Client;
+    private NodeClient Secondary => LifeOf(NodeSide.Secondary).Client;
 
     public async Task StartAsync(IReadOnlyList<byte[]> contents, CancellationToken cancellationToken)
     {
@@ -28,31 +24,52 @@ internal sealed class ProcessPair(DrillOptions options, PairDirectory directory,
             FirstContent.Save(directory.DiskPath(NodeSide.Secondary, disk), FirstContent.Create(~options.Seed, disk, options.SizeBytes));
         }
 
-        _secondaryProcess = NodeProcess.Start(
-            HostPrograms.Find("replication-secondary"), directory.WriteSecondaryConfig(options), directory.LogPath(NodeSide.Secondary));
-        _secondaryReady = await _secondaryProcess.WaitReadyAsync(cancellationToken);
-        _primaryProcess = NodeProcess.Start(
-            HostPrograms.Find("replication-primary"), directory.WritePrimaryConfig(options, _secondaryReady), directory.LogPath(NodeSide.Primary));
-        _primaryReady = await _primaryProcess.WaitReadyAsync(cancellationToken);
-        _primary = Open(NodeSide.Primary, _primaryReady);
-        _secondary = Open(NodeSide.Secondary, _secondaryReady);
-        await PairStart.RunAsync(_primary, _secondary, PairStart.RequestOf(SyncMode.Auto), null, cancellationToken);
+        await BeginAsync(NodeSide.Secondary, directory.WriteSecondaryConfig(options, shape), cancellationToken);
+        ReadyLine secondary = LifeOf(NodeSide.Secondary).Ready;
+        string config = directory.WritePrimaryConfig(options, shape, Through(secondary.Control[0]), Through(secondary.Mirror[0]));
+        await BeginAsync(NodeSide.Primary, config, cancellationToken);
+        await PairStart.RunAsync(Primary, Secondary, PairStart.RequestOf(SyncMode.Auto), null, cancellationToken);
     }
 
-    public async Task<BlockNode> ConnectAsync(NodeSide side, int disk, CancellationToken cancellationToken)
-    {
-        string address = (side == NodeSide.Primary ? _primaryReady : _secondaryReady)?.Guest[0] ?? throw NotStarted();
-        return await NbdClient.ConnectAsync(NbdAddress.Parse(address), $"disk{disk}", cancellationToken: cancellationToken);
-    }
+    public async Task<BlockNode> ConnectAsync(NodeSide side, int disk, CancellationToken cancellationToken) =>
+        await NbdClient.ConnectAsync(NbdAddress.Parse(LifeOf(side).Ready.Guest[0]), $"disk{disk}", cancellationToken: cancellationToken);
 
     public Task<CheckpointResult> CheckpointAsync(CancellationToken cancellationToken) => PairCheckpoint.TakeAsync(Primary, Secondary, cancellationToken);
 
     public async Task<ulong> GetSecondaryEpochAsync(CancellationToken cancellationToken) => (await Secondary.GetStatusAsync(cancellationToken)).Epoch;
 
-    public void KillPrimary()
+    public void Kill(NodeSide side)
     {
-        _primaryKilled = true;
-        (_primaryProcess ?? throw NotStarted()).Kill();
+        LifeOf(side).IsOver = true;
+        LifeOf(side).Process.Kill();
+    }
+
+    public async Task RestartAsync(NodeSide side, CancellationToken cancellationToken)
+    {
+        ReadyLine ready = LifeOf(side).Ready;
+        await LifeOf(side).DisposeAsync();
+        await BeginAsync(side, directory.KeepAddresses(side, ready), cancellationToken);
+    }
+
+    public Task FreezeAsync(NodeSide side, CancellationToken cancellationToken) => LifeOf(side).Process.FreezeAsync(cancellationToken);
+
+    public void Thaw(NodeSide side) => LifeOf(side).Process.Thaw();
+
+    public void CutLink(bool bothWays) => _relays.ForEach(relay => relay.Cut(bothWays));
+
+    public void HealLink() => _relays.ForEach(relay => relay.Heal());
+
+    public Task<NodeStatus> GetStatusAsync(NodeSide side, CancellationToken cancellationToken) => LifeOf(side).Client.GetStatusAsync(cancellationToken);
+
+    public async Task<long> ResyncAsync(CancellationToken cancellationToken) =>
+        (await Primary.CallWatchedAsync((s, o) => s.ResyncAsync(new ResyncRequest { Versions = NodeClient.Versions }, o), null, cancellationToken)).SyncedBytes;
+
+    public async Task<int> CountEventsAsync(NodeSide side, string type, CancellationToken cancellationToken)
+    {
+        int count = 0;
+        await foreach (Event told in LifeOf(side).Client.WatchEventsAsync(0, follow: false, cancellationToken))
+            count += told.Type == type ? 1 : 0;
+        return count;
     }
 
     public Task<FailoverResponse> FailoverAsync(CancellationToken cancellationToken) =>
@@ -65,29 +82,76 @@ internal sealed class ProcessPair(DrillOptions options, PairDirectory directory,
 
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
-        if (!_primaryKilled)
-            await _primaryProcess!.ShutDownAsync(cancellationToken);
-        await _secondaryProcess!.ShutDownAsync(cancellationToken);
+        foreach (NodeSide side in new[] { NodeSide.Primary, NodeSide.Secondary })
+        {
+            if (!LifeOf(side).IsOver)
+                await LifeOf(side).Process.ShutDownAsync(cancellationToken);
+        }
     }
 
     public Stream OpenImage(NodeSide side, int disk) => Libc.OpenLocked(directory.DiskPath(side, disk));
 
     public async ValueTask DisposeAsync()
     {
-        _primary?.Dispose();
-        _secondary?.Dispose();
-        if (_primaryProcess is not null)
-            await _primaryProcess.DisposeAsync();
-        if (_secondaryProcess is not null)
-            await _secondaryProcess.DisposeAsync();
+        foreach (Life? life in _lives)
+        {
+            if (life is not null)
+                await life.DisposeAsync();
+        }
+
+        foreach (LinkRelay relay in _relays)
+            await relay.DisposeAsync();
     }
 
-    private static InvalidOperationException NotStarted() => new("the pair has not been started");
+    private Life LifeOf(NodeSide side) => _lives[(int)side] ?? throw new InvalidOperationException("the pair has not been started");
+
+    private async Task BeginAsync(NodeSide side, string config, CancellationToken cancellationToken)
+    {
+        NodeProcess process = NodeProcess.Start(HostPrograms.Find(side == NodeSide.Primary ? "replication-primary" : "replication-secondary"), config, directory.LogPath(side));
+        try
+        {
+            ReadyLine ready = await process.WaitReadyAsync(cancellationToken);
+            _lives[(int)side] = new Life(process, ready, Open(side, ready));
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The address as the primary gets it: behind a relay, where there are any.</summary>
+    private string Through(string address)
+    {
+        if (!shape.Relayed)
+            return address;
+        var uri = new Uri(address);
+        var relay = new LinkRelay(new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port));
+        _relays.Add(relay);
+        return $"{uri.Scheme}://{uri.Host}:{relay.Port}";
+    }
 
     private NodeClient Open(NodeSide side, ReadyLine ready)
     {
         if (!NodeAddress.TryParse(ready.Control[0], out NodeAddress? address, out string? reason))
             throw new DrillException($"the ready line's control address '{ready.Control[0]}' {reason}");
         return new NodeClient(side, address, timeout, time);
+    }
+
+    /// <summary>One process, from its ready line to its end.</summary>
+    private sealed class Life(NodeProcess process, ReadyLine ready, NodeClient client) : IAsyncDisposable
+    {
+        public NodeProcess Process => process;
+        public ReadyLine Ready => ready;
+        public NodeClient Client => client;
+
+        /// <summary>It was killed: nothing is left to be ended well.</summary>
+        public bool IsOver { get; set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            client.Dispose();
+            await process.DisposeAsync();
+        }
     }
 }

@@ -19,8 +19,12 @@ internal static class DrillTable
 
         console.Write(phases);
         Table figures = new Table().AddColumns("figure", "value");
-        figures.AddRow("RTO (SIGKILL to first served write)", report.RtoMs is { } rto ? Number(rto, "0.0") + " ms" : "-");
+        figures.AddRow("RTO (primary lost to first served write)", report.RtoMs is { } rto ? Number(rto, "0.0") + " ms" : "-");
         figures.AddRow("RPO (bytes that differ)", report.RpoBytes is { } rpo ? Number(rpo, "0") : "-");
+        if (report.LongestWriteMs is { } longest)
+            figures.AddRow("longest write in an outage", Number(longest, "0.0") + " ms");
+        if (report.SyncedBytes is { } synced)
+            figures.AddRow("travelled by resync", SizeText.Format(synced));
         figures.AddRow("checkpoints taken / failed", $"{report.Checkpoints.Taken} / {report.Checkpoints.Failed}");
         figures.AddRow("pause p50 / p99 / max", $"{Ms(report.Checkpoints.HoldP50Ms)} / {Ms(report.Checkpoints.HoldP99Ms)} / {Ms(report.Checkpoints.HoldMaxMs)}");
         figures.AddRow("of which drain / commit, p99", $"{Ms(report.Checkpoints.DrainP99Ms)} / {Ms(report.Checkpoints.CommitP99Ms)}");

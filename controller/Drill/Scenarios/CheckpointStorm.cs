@@ -9,6 +9,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Replication.Controller.CommandLine;
+using Replication.Controller.Drill.Pair;
 using Replication.Controller.Nodes;
 
 namespace Replication.Controller.Drill.Scenarios;
@@ -20,6 +21,8 @@ internal sealed class CheckpointStorm : IScenario
     private const int CompareEach = 10;
 
     public string Name => "checkpoint-storm";
+
+    public PairShape Shape => PairShape.Plain;
 
     public async Task RunAsync(DrillRun run, CancellationToken cancellationToken)
     {

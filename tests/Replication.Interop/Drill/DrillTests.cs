@@ -12,6 +12,8 @@ public sealed class DrillTests : InteropTest
     [Theory(Timeout = TestTimeoutMs)]
     [InlineData("primary-dies")]
     [InlineData("checkpoint-storm")]
+    [InlineData("secondary-hangs")]
+    [InlineData("link-cut")]
     public async Task A_drill_passes_and_leaves_its_reports(string scenario)
     {
         using var directory = new TempDirectory();

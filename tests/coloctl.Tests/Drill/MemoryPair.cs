@@ -23,12 +23,23 @@ public enum Fault
     CommitFails,
     CheckpointsAreRefused,
     GuestSeesAnError,
+    GuestWaitsForTheOutagesEnd,
+    OneOutageIsTwoDetachments,
+    SecondaryPromotesItself,
+    ViewLosesAWriteInARestart,
+    ResyncLeavesAWrongByte,
+    ResyncCarriesMoreThanIsMarked,
+    OldPrimaryAcknowledgesAgain,
+    OldPrimaryAcknowledgesAfterARestart,
+    OldPrimaryWritesWhatItRefuses,
 }
 
 /// <summary>A pair in memory that does all a real one does in the blink of an eye, and is wrong on demand.</summary>
 internal sealed class MemoryPair(Fault fault) : IDrillPair
 {
-    // Guards all of the bytes.
+    private const int PageBytes = 4096;
+
+    // Guards all of the bytes, and the marks.
     private readonly Lock _gate = new();
     private byte[][] _primary = [];
     private byte[][] _secondaryDisk = [];
@@ -38,6 +49,14 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
     private volatile bool _dead;
     private bool _promoted;
     private long _secondaryWrites;
+    private readonly HashSet<(int Disk, long Page)> _marked = [];
+    private volatile bool _outage; // the secondary cannot be reached
+    private volatile bool _detached;
+    private int _detachments;
+    private volatile TaskCompletionSource _moving = Moving(); // completed: the stopped node runs
+    private volatile bool _frozenIsPrimary;
+    private bool _restarted;
+    private bool _resynced;
 
     public Task StartAsync(IReadOnlyList<byte[]> contents, CancellationToken cancellationToken)
     {
@@ -63,7 +82,7 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
 
         for (int disk = 1; disk < _primary.Length && !atOnce; disk++)
         {
-            await Task.Delay(30, cancellationToken);
+            await Task.Delay(60, cancellationToken);
             lock (_gate)
                 Switch(disk);
         }
@@ -74,7 +93,79 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
 
     public Task<ulong> GetSecondaryEpochAsync(CancellationToken cancellationToken) => Task.FromResult(_epoch);
 
-    public void KillPrimary() => _dead = true;
+    public void Kill(NodeSide side)
+    {
+        if (side == NodeSide.Primary)
+            _dead = true;
+        else
+            Lose();
+    }
+
+    public Task RestartAsync(NodeSide side, CancellationToken cancellationToken)
+    {
+        if (side == NodeSide.Primary)
+            (_dead, _restarted) = (false, true);
+        else
+            _outage = false;
+        lock (_gate)
+        {
+            if (side == NodeSide.Secondary && fault == Fault.ViewLosesAWriteInARestart)
+                _view[0][^1] ^= 1;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task FreezeAsync(NodeSide side, CancellationToken cancellationToken)
+    {
+        _frozenIsPrimary = side == NodeSide.Primary;
+        _moving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (side == NodeSide.Secondary)
+            Lose();
+        return Task.CompletedTask;
+    }
+
+    public void Thaw(NodeSide side)
+    {
+        _outage = false;
+        _moving.TrySetResult();
+    }
+
+    public void CutLink(bool bothWays) => Lose();
+
+    public void HealLink() => _outage = false;
+
+    public Task<NodeStatus> GetStatusAsync(NodeSide side, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            bool itself = fault == Fault.SecondaryPromotesItself && _detachments > 0;
+            var status = new NodeStatus
+            {
+                Generation = new Generation { Number = side == NodeSide.Secondary && (itself || _promoted) ? 2u : 1u },
+                Stage = side == NodeSide.Secondary ? NodeStage.Running : _promoted ? NodeStage.Fenced : _detached ? NodeStage.Detached : NodeStage.Replicating,
+            };
+            status.Disks.Add(new DiskStatus { DirtyBytes = _marked.Count * PageBytes });
+            return Task.FromResult(status);
+        }
+    }
+
+    public Task<long> ResyncAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            long syncedBytes = _marked.Count * PageBytes;
+            for (int disk = 0; disk < _primary.Length; disk++)
+                _primary[disk].CopyTo(_secondaryDisk[disk], 0);
+            _marked.Clear();
+            _detached = false;
+            _resynced = true;
+            return Task.FromResult(fault == Fault.ResyncCarriesMoreThanIsMarked ? syncedBytes + 1 : syncedBytes);
+        }
+    }
+
+    public Task<int> CountEventsAsync(NodeSide side, string type, CancellationToken cancellationToken) =>
+        Task.FromResult(fault == Fault.OneOutageIsTwoDetachments ? 2 * _detachments : _detachments);
 
     public Task<FailoverResponse> FailoverAsync(CancellationToken cancellationToken)
     {
@@ -107,6 +198,7 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
             byte[] image = [.. side == NodeSide.Primary ? _primary[disk] : _promoted ? _view[disk] : _secondaryDisk[disk]];
             bool wrong = (fault, side, _promoted) is (Fault.CommitLeavesAWrongByteOnDisk, NodeSide.Secondary, true)
                 or (Fault.PrimaryDiskLacksAnAcknowledgedWrite, NodeSide.Primary, true) or (Fault.SecondaryDiskDiffersFromThePrimarys, NodeSide.Secondary, false);
+            wrong |= fault == Fault.ResyncLeavesAWrongByte && side == NodeSide.Secondary && _resynced;
             if (wrong)
                 image[image.Length / 2] ^= 0x80;
             return new MemoryStream(image);
@@ -114,6 +206,20 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
     }
 
     public ValueTask DisposeAsync() => default;
+
+    private static TaskCompletionSource Moving()
+    {
+        var moving = new TaskCompletionSource();
+        moving.SetResult();
+        return moving;
+    }
+
+    /// <summary>The secondary is gone: the next write of the primary's guest finds out, a little later, and all of them go on alone.</summary>
+    private void Lose()
+    {
+        lock (_gate)
+            (_outage, _detached, _detachments) = (true, true, _detachments + 1);
+    }
 
     private static byte[][] Copy(IEnumerable<byte[]> images) => [.. images.Select(i => (byte[])[.. i])];
 
@@ -134,7 +240,10 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
             if (side == NodeSide.Primary)
             {
                 data.CopyTo(_primary[disk].AsSpan((int)range.OffsetBytes));
-                data.CopyTo(_secondaryDisk[disk].AsSpan((int)range.OffsetBytes));
+                if (!_detached)
+                    data.CopyTo(_secondaryDisk[disk].AsSpan((int)range.OffsetBytes));
+                for (long page = range.OffsetBytes / PageBytes; _detached && page <= (range.EndBytes - 1) / PageBytes; page++)
+                    _marked.Add((disk, page));
                 return;
             }
 
@@ -165,6 +274,7 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
         protected override async ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
         {
             await Task.Yield();
+            await pair.MoveAsync(side);
             pair.Read(side, disk, offsetBytes, buffer.Span);
             await Task.Yield();
             ThrowIfDead(BlockOperation.Read);
@@ -185,7 +295,15 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
         {
             // Slow enough that a checkpoint meets few of the disk's ranges, as on a real pair.
             await Task.Delay(1);
+            await pair.MoveAsync(side);
             ThrowIfDead(BlockOperation.Write);
+            if (pair.Refuses(side))
+            {
+                if (pair.WritesWhatItRefuses)
+                    pair.Write(side, disk, range, data.Span);
+                throw Error(BlockErrorKind.Io, BlockOperation.Write, range, "fenced");
+            }
+
             pair.Write(side, disk, range, data.Span);
             await Task.Yield();
             ThrowIfDead(BlockOperation.Write);
@@ -199,6 +317,20 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
                 throw Error(BlockErrorKind.Shutdown, operation, default, "killed");
         }
     }
+
+    private bool WritesWhatItRefuses => fault == Fault.OldPrimaryWritesWhatItRefuses;
+
+    /// <summary>Waits while the node is stopped; a wrong primary's guest waits for its secondary, too.</summary>
+    private async Task MoveAsync(NodeSide side)
+    {
+        if ((side == NodeSide.Primary) == _frozenIsPrimary)
+            await _moving.Task;
+        while (fault == Fault.GuestWaitsForTheOutagesEnd && side == NodeSide.Primary && _outage)
+            await Task.Delay(1);
+    }
+
+    private bool Refuses(NodeSide side) =>
+        side == NodeSide.Primary && _promoted && fault != (_restarted ? Fault.OldPrimaryAcknowledgesAfterARestart : Fault.OldPrimaryAcknowledgesAgain);
 
     private bool Fails(NodeSide side) => fault == Fault.GuestSeesAnError && side == NodeSide.Secondary && Interlocked.Increment(ref _secondaryWrites) > 100;
 }

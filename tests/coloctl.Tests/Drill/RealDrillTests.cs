@@ -22,6 +22,8 @@ public sealed class RealDrillTests : IDisposable
     [Theory]
     [InlineData("primary-dies", "2", "16777728")]
     [InlineData("checkpoint-storm", "1", "4MiB")]
+    [InlineData("secondary-dies", "2", "16777728")]
+    [InlineData("old-primary-returns", "2", "16777728")]
     public async Task The_drill_passes_and_leaves_nothing_behind(string scenario, string disks, string size)
     {
         using Process drill = Start("--json", "--scenario", scenario, "--seconds", "2", "--disks", disks, "--size", size, "--seed", "5", "--report", _directory["report"]);
@@ -30,7 +32,7 @@ public sealed class RealDrillTests : IDisposable
         Assert.Equal("", error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
         Assert.Equal(("passed", scenario, 5), (report.GetProperty("verdict").GetString(), report.GetProperty("scenario").GetString(), report.GetProperty("seed").GetInt32()));
-        if (scenario == "primary-dies")
+        if (scenario is "primary-dies" or "old-primary-returns")
             Assert.Equal(0, report.GetProperty("rpoBytes").GetInt64());
         Assert.Equal(output, await File.ReadAllTextAsync(_directory["report/drill.json"]));
         Assert.StartsWith("<testsuites>", await File.ReadAllTextAsync(_directory["report/junit.xml"]), StringComparison.Ordinal);
