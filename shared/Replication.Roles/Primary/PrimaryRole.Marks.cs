@@ -90,6 +90,16 @@ internal sealed partial class PrimaryRole
         }
     }
 
+    /// <summary>The node ends. The record may rely on the marks, so they stay in place: a write that comes even now and would need another mark fails, and none goes unmarked.</summary>
+    private async Task CloseMarksAsync()
+    {
+        foreach (PrimaryDisk disk in _disks)
+        {
+            if (disk.Quorum.Marks is { } marks)
+                await marks.DisposeAsync();
+        }
+    }
+
     /// <summary>A start or resync has been taken back: marks that it began for are of no use, unless the record has come to rely on them.</summary>
     private Task EndUntrustedMarkingAsync() => MarksTrusted ? Task.CompletedTask : EndMarkingAsync();
 

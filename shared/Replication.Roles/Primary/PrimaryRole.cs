@@ -122,7 +122,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 
         // What waits for an answer of the peer fails now, and what was about to be recorded has been.
         await _context.SettledAsync();
-        await EndMarkingAsync();
+        await CloseMarksAsync();
     }
 
     void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure) => Report(FailureCase.PrimaryDisk, quorum.Name, failure);

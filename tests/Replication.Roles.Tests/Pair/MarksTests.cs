@@ -159,6 +159,20 @@ public sealed class MarksTests
         await pair.DisksAreEqualAsync();
     }
 
+    [Fact]
+    public async Task A_write_that_comes_while_the_node_ends_does_not_go_unmarked()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await CutAsync(pair);
+        await pair.Guest().WriteAsync(0, new byte[Block]);
+        BlockNode guest = pair.Guest();
+        await pair.Primary.DisposeAsync();
+        await BlockAssert.FailsAsync(guest.WriteAsync(5 * Block, new byte[Block]));
+        await pair.OpenPrimaryAsync();
+        await BlockAssert.FilledAsync(pair.PrimaryDisks[0], new BlockRange(5 * Block, Block), 0x11);
+        Assert.Equal(Block, pair.DirtyBytes());
+    }
+
     private static async Task CutAsync(TestPair pair)
     {
         pair.Transport.Cut("the link is cut");
