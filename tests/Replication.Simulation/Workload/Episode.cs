@@ -7,8 +7,10 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Workload;
 
 /// <summary>The life of one pair: random work and trouble, step by step, and in the end a world that is made whole again and must work.</summary>
-/// <remarks>A step is one action and whatever the scheduler makes of it meanwhile; after each the checkers look.</remarks>
-internal sealed class Episode
+/// <remarks>
+/// One file a concern: this one is the life's course, Guests draws requests, Troubles does harm. A step is one action and whatever the scheduler makes of it meanwhile; after each the checkers look.
+/// </remarks>
+internal sealed partial class Episode
 {
     private const int GuestDepth = 8;
     private static readonly long s_patience = TimeSpan.FromSeconds(60).Ticks;
@@ -198,44 +200,6 @@ internal sealed class Episode
         _pair.CheckMarks();
     }
 
-    private void Write(SimulatedHost host)
-    {
-        if (_pair.InFlight.Count(operation => operation.Host == host) >= GuestDepth)
-            return;
-        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
-        BlockOperation kind = _random.Next(8) switch { 0 => BlockOperation.WriteZeroes, 1 => BlockOperation.Discard, _ => BlockOperation.Write };
-        _pair.Issue(host, kind, disk, DrawRange(disk));
-    }
-
-    private void Read(SimulatedHost host)
-    {
-        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
-        _pair.Issue(host, BlockOperation.Read, disk, _random.Next(4) == 0 ? new BlockRange(0, _pair.Settings.DiskBytes[disk]) : DrawRange(disk));
-    }
-
-    private void Flush(SimulatedHost host) => _pair.Issue(host, BlockOperation.Flush, _random.Next(_pair.Settings.DiskBytes.Length), default);
-
-    private BlockRange DrawRange(int disk)
-    {
-        long length = _pair.Settings.DiskBytes[disk];
-        int block = _pair.Settings.BlockBytes;
-        // A few hot blocks, so that requests meet.
-        long first = _random.Next(3) == 0 ? _random.NextInt64(Math.Min(4 * block, length)) : _random.NextInt64(length);
-        switch (_random.Next(10))
-        {
-            case < 4:
-                first -= first % block;
-                return new BlockRange(first, Math.Min(length - first, (long)block * _random.Next(1, 4)));
-            case < 7:
-                first -= first % 512;
-                return new BlockRange(first, Math.Min(length - first, 512L * _random.Next(1, 24)));
-            case < 9:
-                return new BlockRange(first, Math.Min(length - first, _random.Next(1, 3 * block)));
-            default:
-                return _random.Next(3) == 0 ? new BlockRange(0, length) : new BlockRange(first, length - first);
-        }
-    }
-
     private void Verb(Action verb)
     {
         // Verbs may meet, but seldom do.
@@ -262,76 +226,6 @@ internal sealed class Episode
         if (_pair.Primary.Serving?.GetStatus().Stage is NodeStage.Standalone or NodeStage.Detached or NodeStage.Stopped or NodeStage.Waiting)
             _controller.Start(_random.Next(4) == 0 ? SyncMode.Full : SyncMode.Auto);
     });
-
-    private void Kill(SimulatedHost host)
-    {
-        if (!host.IsUp)
-            return;
-        if (host == _pair.Primary)
-            _pair.PrimaryWasAway = true;
-        _pair.Kill(host);
-    }
-
-    private void ShutDown()
-    {
-        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
-        if (host.Serving is null || host.IsEnding || host.Process!.IsStopped)
-            return;
-        _tell($"{host.Name} is shut down");
-        if (host == _pair.Primary)
-            _pair.PrimaryWasAway = true;
-        host.ShutDown(() => _pair.InFlight.All(operation => operation.Host != host));
-    }
-
-    private void Boot()
-    {
-        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
-        {
-            if (!host.IsUp && _random.Next(2) == 0)
-                BootNow(host);
-        }
-    }
-
-    // A process that was shut down has no requests left; one that was killed has been forgotten already.
-    private void BootNow(SimulatedHost host) => _pair.Boot(host);
-
-    private void Cut()
-    {
-        int which = _random.Next(3);
-        if (which != 0)
-            _pair.Cut(_pair.ToSecondary, "the way to the secondary");
-        if (which != 1)
-            _pair.Cut(_pair.ToPrimary, "the way to the primary");
-    }
-
-    private void Heal()
-    {
-        if (_pair.ToPrimary.IsCut || _pair.ToSecondary.IsCut)
-            _pair.Heal();
-    }
-
-    private void StopProcess()
-    {
-        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
-        if (!host.IsUp || host.IsEnding)
-            return;
-        _tell($"{host.Name} is stopped");
-        if (host == _pair.Primary)
-            _pair.PrimaryWasAway = true;
-        host.Process!.Stop();
-    }
-
-    private void Continue()
-    {
-        foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
-        {
-            if (host.Process is { IsStopped: true, IsAlive: true } process)
-            {
-                _tell($"{host.Name} goes on");
-                process.Continue();
-            }
-        }
-    }
 
     private void Settle()
     {

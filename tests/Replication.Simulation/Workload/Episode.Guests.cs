@@ -1,0 +1,46 @@
+using Replication.Block;
+using Replication.Simulation.Cluster;
+
+namespace Replication.Simulation.Workload;
+
+/// <remarks>The guests' requests: any offset and length, often where others are under way.</remarks>
+internal sealed partial class Episode
+{
+    private void Write(SimulatedHost host)
+    {
+        if (_pair.InFlight.Count(operation => operation.Host == host) >= GuestDepth)
+            return;
+        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
+        BlockOperation kind = _random.Next(8) switch { 0 => BlockOperation.WriteZeroes, 1 => BlockOperation.Discard, _ => BlockOperation.Write };
+        _pair.Issue(host, kind, disk, DrawRange(disk));
+    }
+
+    private void Read(SimulatedHost host)
+    {
+        int disk = _random.Next(_pair.Settings.DiskBytes.Length);
+        _pair.Issue(host, BlockOperation.Read, disk, _random.Next(4) == 0 ? new BlockRange(0, _pair.Settings.DiskBytes[disk]) : DrawRange(disk));
+    }
+
+    private void Flush(SimulatedHost host) => _pair.Issue(host, BlockOperation.Flush, _random.Next(_pair.Settings.DiskBytes.Length), default);
+
+    private BlockRange DrawRange(int disk)
+    {
+        long length = _pair.Settings.DiskBytes[disk];
+        int block = _pair.Settings.BlockBytes;
+        // A few hot blocks, so that requests meet.
+        long first = _random.Next(3) == 0 ? _random.NextInt64(Math.Min(4 * block, length)) : _random.NextInt64(length);
+        switch (_random.Next(10))
+        {
+            case < 4:
+                first -= first % block;
+                return new BlockRange(first, Math.Min(length - first, (long)block * _random.Next(1, 4)));
+            case < 7:
+                first -= first % 512;
+                return new BlockRange(first, Math.Min(length - first, 512L * _random.Next(1, 24)));
+            case < 9:
+                return new BlockRange(first, Math.Min(length - first, _random.Next(1, 3 * block)));
+            default:
+                return _random.Next(3) == 0 ? new BlockRange(0, length) : new BlockRange(first, length - first);
+        }
+    }
+}
