@@ -67,4 +67,7 @@ internal static class Limits
     /// A longer zeroing or trim is not forwarded while mirrored: it completes locally and follows in the background. The peer makes undo copies of what it zeroes, and has a deadline for the answer.
     /// </summary>
     public const long ForwardedZeroBytes = 8 << 20;
+
+    /// <summary>Objects of forwarded writes that a primary's filter keeps for reuse: as many as all connections of a disk usually have in flight.</summary>
+    public const int FilterPooledForwards = 512;
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Replication.Block.State;
 
 namespace Replication.Block.Replication;
@@ -11,6 +10,7 @@ namespace Replication.Block.Replication;
 public sealed class PrimaryFilter : BlockNode
 {
     private readonly BlockNode _mirror;
+    private readonly Stack<RecordedForward> _idle = new(); // guarded by itself
 
     // Volatile: requests look at it once; a request that passed before a stop is drained by the caller.
     private volatile ReplicationStage _stage = ReplicationStage.None;
@@ -53,21 +53,24 @@ public sealed class PrimaryFilter : BlockNode
         if (ReplicationTable.Write(NodeRole.Primary, _stage) != IoRoute.Forward)
             throw Refused(request.Operation, request.Range);
         ValueTask forwarded = request.ApplyAsync(_mirror);
-        return forwarded.IsCompletedSuccessfully ? forwarded : RecordAsync(forwarded);
+        return forwarded.IsCompletedSuccessfully ? forwarded : Rent().After(forwarded);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask RecordAsync(ValueTask forwarded)
+    internal void Record(BlockException failure) => Interlocked.CompareExchange(ref _error, failure, null);
+
+    internal void Recycle(RecordedForward forward)
     {
-        try
+        lock (_idle)
         {
-            await forwarded;
+            if (_idle.Count < Limits.FilterPooledForwards)
+                _idle.Push(forward);
         }
-        catch (BlockException e)
-        {
-            Interlocked.CompareExchange(ref _error, e, null);
-            throw;
-        }
+    }
+
+    private RecordedForward Rent()
+    {
+        lock (_idle)
+            return _idle.TryPop(out RecordedForward? idle) ? idle : new RecordedForward(this);
     }
 
     private BlockException Refused(BlockOperation operation, BlockRange range) =>

@@ -26,8 +26,11 @@ internal static class MirrorLimits
     /// <summary>What a forward costs the window at least, so that tiny ones and zeroing are bounded in number.</summary>
     public const int LeastCostBytes = 4096;
 
-    /// <summary>Forward and piece objects that a link keeps for reuse: as many as are usually in flight.</summary>
-    public const int PooledObjects = 512;
+    /// <summary>Forward objects that a link keeps for reuse (250 bytes each): as many as the window has room for when all of them are small, as in mode `local` they may be.</summary>
+    public const int PooledForwards = 16384;
+
+    /// <summary>Copies of payloads that a session keeps for reuse, over all sizes: what a link of 10 Gbit/s has under way in some milliseconds, for half of the window's default.</summary>
+    public const long PooledPayloadBytes = 32 << 20;
 
     /// <summary>The clock ticks this often within a deadline: what is measured is at most one tick early.</summary>
     public const int TicksPerDeadline = 20;

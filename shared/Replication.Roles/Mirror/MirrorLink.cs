@@ -190,7 +190,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
             // A failure is the session's before it is a barrier's: who waited there looks whether the session lives.
             if (finished && forward.Failure is null)
                 passed = CloseUnderLock(forward);
-            if (_idlePieces.Count < MirrorLimits.PooledObjects)
+            if (_idlePieces.Count < MirrorLimits.PiecesInFlight)
                 _idlePieces.Push(piece);
             more = _backlog.Count > 0;
         }
@@ -214,7 +214,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     {
         lock (_sync)
         {
-            if (_idleForwards.Count < MirrorLimits.PooledObjects)
+            if (_idleForwards.Count < MirrorLimits.PooledForwards)
                 _idleForwards.Push(forward);
         }
     }

@@ -42,7 +42,7 @@ public sealed class MirrorSession : IAsyncDisposable
         Options = options;
         _observer = observer;
         _time = time;
-        Pool = pool ?? ArrayPool<byte>.Shared;
+        Pool = pool ?? new PayloadPool(MirrorLimits.PooledPayloadBytes);
         TimeSpan tick = options.Deadline / MirrorLimits.TicksPerDeadline;
         if (tick < MirrorLimits.LeastTick)
             tick = MirrorLimits.LeastTick;
