@@ -32,7 +32,13 @@ internal sealed class ControlServer : IAsyncDisposable
             foreach (ControlListener listener in listeners)
                 kestrel.Listen(listener.Socket.LocalEndPoint!, endpoint => endpoint.Protocols = HttpProtocols.Http2);
         });
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = endpoint => Bound(listeners, endpoint));
+        builder.WebHost.UseSockets(sockets =>
+        {
+            sockets.CreateBoundListenSocket = endpoint => Bound(listeners, endpoint);
+            // A guest waits while a checkpoint's calls travel: frames are read and written where they arrive, without a hop to another thread. Calls themselves
+            // begin on the thread pool all the same, so that one which blocks holds up no other.
+            sockets.UnsafePreferInlineScheduling = true;
+        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_patience);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddSingleton(loggers);
