@@ -12,6 +12,6 @@ internal interface IPair : IContestant
 
     string SecondaryDisk { get; }
 
-    /// <summary>Takes a checkpoint; nothing must be in flight. Returns how long its caller waited for it.</summary>
-    Task<TimeSpan> CheckpointAsync(CancellationToken cancellationToken);
+    /// <summary>Takes a checkpoint; nothing must be in flight.</summary>
+    Task<CheckpointTimes> CheckpointAsync(CancellationToken cancellationToken);
 }

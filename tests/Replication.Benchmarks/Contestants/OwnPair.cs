@@ -69,10 +69,10 @@ internal sealed class OwnPair : IPair
         }
     }
 
-    public async Task<TimeSpan> CheckpointAsync(CancellationToken cancellationToken)
+    public async Task<CheckpointTimes> CheckpointAsync(CancellationToken cancellationToken)
     {
         CheckpointResult result = await PairCheckpoint.TakeAsync(_primaryClient, _secondaryClient, cancellationToken);
-        return TimeSpan.FromMilliseconds(result.ElapsedMs);
+        return new CheckpointTimes(TimeSpan.FromMilliseconds(result.HoldMs), TimeSpan.FromMilliseconds(result.ElapsedMs));
     }
 
     public async ValueTask DisposeAsync()

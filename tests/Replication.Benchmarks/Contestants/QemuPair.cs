@@ -58,11 +58,13 @@ internal sealed class QemuPair : IPair
         }
     }
 
-    public async Task<TimeSpan> CheckpointAsync(CancellationToken cancellationToken)
+    /// <summary>The guests stand still from before the command until its answer: that is how COLO uses it.</summary>
+    public async Task<CheckpointTimes> CheckpointAsync(CancellationToken cancellationToken)
     {
         long began = Stopwatch.GetTimestamp();
         await _secondary.RunAsync("xen-colo-do-checkpoint", null, cancellationToken);
-        return Stopwatch.GetElapsedTime(began);
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(began);
+        return new CheckpointTimes(elapsed, elapsed);
     }
 
     public async ValueTask DisposeAsync()

@@ -5,4 +5,8 @@ namespace Replication.Benchmarks.Load;
 /// <param name="IsRandom">At random blocks, else one after the other, from the beginning again behind the end.</param>
 /// <param name="RequestBytes">Length of each request.</param>
 /// <param name="Depth">Requests in flight.</param>
-internal sealed record LoadPattern(bool IsRead, bool IsRandom, int RequestBytes, int Depth);
+internal sealed record LoadPattern(bool IsRead, bool IsRandom, int RequestBytes, int Depth)
+{
+    /// <summary>The load ends after so many, if its time is not over before.</summary>
+    public long MaxRequests { get; init; } = long.MaxValue;
+}

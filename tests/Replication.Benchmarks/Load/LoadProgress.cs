@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Replication.Benchmarks.Load;
 
 /// <summary>What the lanes of a load share. After the start they all run on the client connection's one thread; the lock is for the start.</summary>
-internal sealed class LoadProgress(int lanes, long endTimestamp)
+internal sealed class LoadProgress(int lanes, long endTimestamp, long maxRequests)
 {
     private readonly Lock _sync = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -25,7 +25,7 @@ internal sealed class LoadProgress(int lanes, long endTimestamp)
     public bool IsOver(long timestamp)
     {
         lock (_sync)
-            return timestamp >= endTimestamp || _failure is not null;
+            return timestamp >= endTimestamp || _answered >= maxRequests || _failure is not null;
     }
 
     public long NextPlace(long places)

@@ -16,7 +16,7 @@ internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
         await using NbdClientNode disk = await ConnectAsync(address, structured, cancellationToken);
         await using CancellationTokenRegistration cancelled = cancellationToken.Register(() => disk.Abort(new OperationCanceledException(cancellationToken)));
         long began = Stopwatch.GetTimestamp();
-        var progress = new LoadProgress(pattern.Depth, began + (long)(length.TotalSeconds * Stopwatch.Frequency));
+        var progress = new LoadProgress(pattern.Depth, began + (long)(length.TotalSeconds * Stopwatch.Frequency), pattern.MaxRequests);
         var lanes = Enumerable.Range(0, pattern.Depth).Select(number => new Lane(disk, pattern, progress, number)).ToList();
         // The first requests go out together, like all later ones.
         using (IoBatch.Enter())

@@ -5,10 +5,10 @@ using Replication.Block;
 namespace Replication.Benchmarks.Rows;
 
 /// <summary>
-/// How long a checkpoint takes from the caller's side, with so much in the hidden disk (mirrored writes) and as much in the active disk (the secondary guest's). No request is
+/// What a checkpoint takes, with so much in the hidden disk (mirrored writes) and as much in the active disk (the secondary guest's). No request is
 /// in flight: QEMU's secondary does not survive that.
 /// </summary>
-internal sealed class PauseRow(string name, string title, long dirtyBytes, long diskBytes) : Row(name, title, "ms", moreIsBetter: false)
+internal sealed class PauseRow(string name, string title, long dirtyBytes, long diskBytes, Func<CheckpointTimes, TimeSpan> figure) : Row(name, title, "ms", moreIsBetter: false)
 {
     public override async Task<Sample> MeasureAsync(IContestant contestant, CancellationToken cancellationToken)
     {
@@ -21,6 +21,6 @@ internal sealed class PauseRow(string name, string title, long dirtyBytes, long 
             await OwnLoad.FillAsync(pair.SecondaryGuest, new BlockRange(diskBytes / 2, dirtyBytes), cancellationToken);
         }
 
-        return new Sample((await pair.CheckpointAsync(cancellationToken)).TotalMilliseconds);
+        return new Sample(figure(await pair.CheckpointAsync(cancellationToken)).TotalMilliseconds);
     }
 }
