@@ -168,16 +168,16 @@ internal sealed class OverlayFile : IAsyncDisposable
         _budget.BeginRetiring(TakenBytes);
     }
 
-    /// <summary>Gives the data back in steps, one a turn.</summary>
+    /// <summary>Gives the data back in steps, one a turn. A step takes what lies between scattered blocks with it: one call for up to 256 of them.</summary>
     public async ValueTask RetireAsync(IBackgroundWorker worker, Func<bool> ending)
     {
         long stepBlocks = Math.Max(1, Limits.RetireStepBytes / _blockSizeBytes);
         for (long block = _allocated.NextSet(0, _allocated.LengthBits); block < _allocated.LengthBits && !ending();)
         {
-            long runEnd = Math.Min(_allocated.NextClear(block, _allocated.LengthBits), block + stepBlocks);
+            long stepEnd = Math.Min(block + stepBlocks, _allocated.LengthBits);
             await worker.TurnAsync();
-            await PunchAsync(block, runEnd);
-            block = _allocated.NextSet(runEnd, _allocated.LengthBits);
+            await PunchAsync(block, stepEnd);
+            block = _allocated.NextSet(stepEnd, _allocated.LengthBits);
         }
     }
 
