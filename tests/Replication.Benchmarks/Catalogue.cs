@@ -11,7 +11,7 @@ internal static class Catalogue
 
     /// <summary>The tables of a run, with those rows that it asks for.</summary>
     public static IEnumerable<Table> Tables(BenchOptions options) =>
-        from table in new[] { Pair(options), Server(options) }
+        from table in new[] { Pair(options), Server(options), Marks(options) }
         let rows = options.Rows.Count == 0 || options.Rows.Contains(table.Name) ? table.Rows : [.. table.Rows.Where(row => options.Rows.Contains(row.Name))]
         where rows.Count > 0
         select table with { Rows = rows };
@@ -61,6 +61,13 @@ internal static class Catalogue
             Load(options, "server-read-4k-d32", "4 KiB random read, depth 32", new LoadPattern(IsRead: true, IsRandom: true, 4 << 10, 32)),
         ]);
     }
+
+    private static Table Marks(BenchOptions options) => new(
+        "marks", "Dirty marks: the data path of a pair in one process, every first write to a block marked before", [_ => InProcessPath.StartAsync(marks: true, options), _ => InProcessPath.StartAsync(marks: false, options)],
+        [
+            Load(options, "marks-write-4k-d1", "4 KiB random write, depth 1", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 1)),
+            Load(options, "marks-write-4k-d32", "4 KiB random write, depth 32", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 32)),
+        ]);
 
     private static bool IsInstalled(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, program)));

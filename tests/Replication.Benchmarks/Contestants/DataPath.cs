@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Dirty;
 using Replication.Block.Locks;
 using Replication.Block.Overlay;
 using Replication.Block.Quorums;
@@ -9,20 +10,21 @@ using Replication.Nbd;
 using Replication.Roles;
 using Replication.Roles.Mirror;
 
-namespace Replication.Benchmarks.Tiny;
+namespace Replication.Benchmarks.Contestants;
 
 /// <summary>
-/// A pair's whole data path in one process, over disks in memory: guest export, quorum, replication filter, mirror link, NBD, mirror export, copy-before-write, overlays. What
+/// A pair's whole data path in one process: guest export, quorum, replication filter, mirror link, NBD, mirror export, copy-before-write, overlays. What
 /// it allocates is what the two services would.
 /// </summary>
 internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdExportCatalog, IAsyncDisposable
 {
-    public const int DiskBytes = 16 << 20;
     private const int BlockBytes = 4096;
 
     private readonly TempDirectory _directory = new();
-    private readonly MemoryNode _primaryDisk = new(DiskBytes, "primary", 0x11);
-    private readonly MemoryNode _secondaryDisk = new(DiskBytes, "secondary", 0x11);
+    private readonly long _diskBytes;
+    private readonly Func<string, long, BlockNode> _create;
+    private readonly BlockNode _primaryDisk;
+    private readonly BlockNode _secondaryDisk;
     private readonly GroupState _group = new(TimeProvider.System, null) { Stage = NodeStage.Running };
     private readonly SecondaryDisk _disk;
     private readonly Quorum _quorum;
@@ -30,9 +32,14 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
     private readonly NbdServer _server;
     private readonly List<NbdExport> _exports = [];
     private IMirrorConnection? _connection;
+    private OverlayLayers? _layers;
+    private DirtyMarks? _marks;
 
-    private DataPath(Acknowledge acknowledge)
+    private DataPath(Acknowledge acknowledge, long diskBytes, Func<string, long, BlockNode> create)
     {
+        (_diskBytes, _create) = (diskBytes, create);
+        _primaryDisk = create("primary", diskBytes);
+        _secondaryDisk = create("secondary", diskBytes);
         _disk = new SecondaryDisk("disk0", _secondaryDisk, _secondaryDisk, BlockBytes, _group);
         _quorum = new Quorum("quorum0", _primaryDisk, new GuestAdmission(), new GroupGate(TimeProvider.System), this);
         var options = new MirrorSessionOptions { Acknowledge = acknowledge, Deadline = TestTimeouts.Patience };
@@ -46,9 +53,12 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
 
     public NbdAddress Guest => Address with { ExportName = "guest" };
 
-    public static async Task<DataPath> StartAsync(Acknowledge acknowledge)
+    /// <param name="acknowledge">The mode.</param>
+    /// <param name="diskBytes">Length of both disks.</param>
+    /// <param name="create">Makes disks and overlays by name and length, without content; they are the path's.</param>
+    public static async Task<DataPath> StartAsync(Acknowledge acknowledge, long diskBytes, Func<string, long, BlockNode> create)
     {
-        var path = new DataPath(acknowledge);
+        var path = new DataPath(acknowledge, diskBytes, create);
         await path.CheckpointAsync();
         path._exports.Add(new NbdExport("guest", path._quorum));
         path._exports.Add(new NbdExport("mirror", path._disk.CreateMirrorTarget(new MirrorSessionState(path._session.Token))));
@@ -62,11 +72,40 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
     }
 
     /// <summary>New overlays: from here on every first write to a block is copied before.</summary>
-    public async Task CheckpointAsync() => _disk.CopyBeforeWrite.DoCheckpoint(new OverlayLayers(await OverlayAsync(), await OverlayAsync()));
+    public async Task CheckpointAsync()
+    {
+        OverlayLayers? old = _layers;
+        _layers = new OverlayLayers(await OverlayAsync("active"), await OverlayAsync("hidden"), power: false);
+        _disk.CopyBeforeWrite.DoCheckpoint(_layers);
+        if (old is not null)
+            await old.DisposeAsync();
+    }
+
+    /// <summary>New dirty marks: from here on every first write to a block is marked before.</summary>
+    public async Task MarkAsync()
+    {
+        DirtyMarks? old = _marks;
+        _marks = new DirtyMarks(await BitmapAsync("dirty"), _diskBytes);
+        await _quorum.MarkAsync(_marks);
+        if (old is not null)
+            await old.DisposeAsync();
+    }
+
+    /// <summary>From here on the secondary answers no write.</summary>
+    public async Task HoldMirrorAsync() => Assert.True(await _group.Gate.CloseAsync(TestTimeouts.Patience));
+
+    /// <summary>It answers again; returns when it has answered everything.</summary>
+    public async Task ReleaseMirrorAsync()
+    {
+        _group.Gate.Open();
+        await DrainAsync();
+    }
+
+    public async Task DrainAsync() => Assert.Equal(DrainResult.Drained, await _session.DrainAsync(TestTimeouts.Patience));
 
     public async Task AssertEqualDisksAsync()
     {
-        Assert.Equal(DrainResult.Drained, await _session.DrainAsync(TestTimeouts.Patience));
+        await DrainAsync();
         await BlockAssert.SameAsync(_primaryDisk, _secondaryDisk);
     }
 
@@ -76,6 +115,12 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
         if (_connection is not null)
             await _connection.DisposeAsync();
         await _server.DisposeAsync();
+        if (_layers is not null)
+            await _layers.DisposeAsync();
+        if (_marks is not null)
+            await _marks.DisposeAsync();
+        await _primaryDisk.DisposeAsync();
+        await _secondaryDisk.DisposeAsync();
         _directory.Dispose();
     }
 
@@ -95,9 +140,12 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
     {
     }
 
-    private static async Task<BlockOverlay> OverlayAsync()
+    private async Task<BlockOverlay> OverlayAsync(string name)
     {
-        var marks = new MemoryNode(PersistentBitmap.FileBytes(DiskBytes, BlockBytes), "marks");
-        return new BlockOverlay(new MemoryNode(DiskBytes, "data"), await PersistentBitmap.CreateAsync(marks, DiskBytes, BlockBytes));
+        var room = new OverlayRoom(OverlayBudget.Unlimited(), null);
+        return new BlockOverlay(OverlayFile.Create(_create(name, _diskBytes), await BitmapAsync($"{name}.marks"), null, room.Main), null, room, isGuests: name == "active");
     }
+
+    private ValueTask<PersistentBitmap> BitmapAsync(string name) =>
+        PersistentBitmap.CreateAsync(_create(name, PersistentBitmap.FileBytes(_diskBytes, BlockBytes)), _diskBytes, BlockBytes);
 }

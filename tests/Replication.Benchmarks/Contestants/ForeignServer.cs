@@ -46,6 +46,8 @@ internal sealed class ForeignServer : IContestant
         }
     }
 
+    public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();

@@ -75,6 +75,8 @@ internal sealed class OwnPair : IPair
         return new CheckpointTimes(TimeSpan.FromMilliseconds(result.HoldMs), TimeSpan.FromMilliseconds(result.ElapsedMs));
     }
 
+    public Task PrepareAsync(CancellationToken cancellationToken) => CheckpointAsync(cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         _primaryClient.Dispose();

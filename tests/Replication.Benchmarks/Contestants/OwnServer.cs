@@ -32,6 +32,8 @@ internal sealed class OwnServer : IContestant
         }
     }
 
+    public Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async ValueTask DisposeAsync()
     {
         await _node.DisposeAsync();

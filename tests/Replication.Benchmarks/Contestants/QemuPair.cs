@@ -67,6 +67,8 @@ internal sealed class QemuPair : IPair
         return new CheckpointTimes(elapsed, elapsed);
     }
 
+    public Task PrepareAsync(CancellationToken cancellationToken) => CheckpointAsync(cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         await _primary.DisposeAsync();

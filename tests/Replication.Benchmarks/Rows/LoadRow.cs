@@ -3,14 +3,13 @@ using Replication.Benchmarks.Load;
 
 namespace Replication.Benchmarks.Rows;
 
-/// <summary>Requests per second of a load. A pair takes a checkpoint before it, so that the first write to each place is copied before, as after every checkpoint of a guest's life.</summary>
+/// <summary>Requests per second of a load.</summary>
 internal sealed class LoadRow(string name, string title, LoadPattern pattern, ILoadGenerator generator, TimeSpan length)
     : Row(name, title, "requests/s", moreIsBetter: true)
 {
     public override async Task<Sample> MeasureAsync(IContestant contestant, CancellationToken cancellationToken)
     {
-        if (contestant is IPair pair)
-            await pair.CheckpointAsync(cancellationToken);
+        await contestant.PrepareAsync(cancellationToken);
         TimeSpan before = ProcessorTime.Of(contestant.ProcessIds);
         LoadResult result = await generator.RunAsync(contestant.Guest, pattern, length, cancellationToken);
         TimeSpan used = ProcessorTime.Of(contestant.ProcessIds) - before;
