@@ -63,7 +63,8 @@ internal static class Catalogue
     }
 
     private static Table Marks(BenchOptions options) => new(
-        "marks", "Dirty marks: the data path of a pair in one process, every first write to a block marked before", [_ => InProcessPath.StartAsync(marks: true, options), _ => InProcessPath.StartAsync(marks: false, options)],
+        "marks", "Dirty marks: the data path of a pair in one process, every first write to a block marked before",
+        [_ => InProcessPath.StartAsync(marks: true, options), _ => InProcessPath.StartAsync(marks: false, options)],
         [
             Load(options, "marks-write-4k-d1", "4 KiB random write, depth 1", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 1)),
             Load(options, "marks-write-4k-d32", "4 KiB random write, depth 32", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 32)),

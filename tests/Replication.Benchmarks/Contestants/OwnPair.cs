@@ -55,7 +55,7 @@ internal sealed class OwnPair : IPair
             secondary = await OwnNode.StartAsync(programs, "replication-secondary", directory["secondary.json"], SecondarySettings(directory, options));
             primary = await OwnNode.StartAsync(programs, "replication-primary", directory["primary.json"], PrimarySettings(directory, secondary));
             var pair = new OwnPair(name, directory, primary, secondary);
-            await PairStart.RunAsync(pair._primaryClient, pair._secondaryClient, SyncMode.None, null, cancellationToken);
+            await PairStart.RunAsync(pair._primaryClient, pair._secondaryClient, PairStart.RequestOf(SyncMode.None), null, cancellationToken);
             return pair;
         }
         catch
