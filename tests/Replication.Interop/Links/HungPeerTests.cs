@@ -56,6 +56,8 @@ public sealed class HungPeerTests : InteropTest
 
         JsonElement detachment = Assert.Single(await pair.EventsAsync("primary", "mirror-detached"));
         Assert.NotEmpty(detachment.GetProperty("cause").GetString()!);
+        JsonElement disk = (await pair.StatusAsync("primary")).GetProperty("disks")[0];
+        Assert.True(disk.GetProperty("dirtyBytes").GetInt64() > 0, $"nothing is marked: {disk}");
         await EndAsync(trouble, pair, link);
         await pair.DoAsync("start");
         await using (GuestLoad again = await GuestLoad.StartAsync(pair.Primary, random))
