@@ -20,7 +20,7 @@ public sealed class CheckpointFailureTests : FailureTest
             // The next epoch's overlays may have been there already; those of the one after it are not.
             if (failed.ExitCode == 0)
                 failed = await pair.TryCheckpointAsync();
-            failed.Refused(1, "checkpoint", "overlays");
+            failed.Refused(1, "checkpoint", "stays in force", $"disk{disk}.");
             TypedError listed = Assert.Single(await pair.TakeErrorsAsync());
             Assert.Equal(("secondary", 6, $"disk{disk}", ErrorOf(disk).Errno, pair.Epoch), (listed.Node, listed.Case, listed.Disk, listed.Errno, listed.Epoch));
             await StaysAsync(pair);
