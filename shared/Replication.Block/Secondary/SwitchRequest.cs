@@ -11,7 +11,7 @@ public sealed record SwitchRequest
     /// <summary>True: a new epoch begins with empty overlays. False: none from here on (a final stop, a view given up).</summary>
     public bool WithOverlays { get; init; } = true;
 
-    /// <summary>What the disk may lack does not matter: nothing is shown from here on.</summary>
+    /// <summary>What the disk may lack does not matter: nothing is shown from here on, whether there was a view or not.</summary>
     public bool AbandonsView { get; init; }
 
     /// <summary>The one switch that is made while a commit runs: its end.</summary>

@@ -6,8 +6,9 @@ using Replication.Nbd;
 namespace Replication.Roles.Secondary;
 
 /// <remarks>
-/// Sessions. An attach ends every earlier session before it answers, and is refused while the disk has requests of one that it does not answer; no verb waits for them longer than the mirror's deadline. A session ends with the first connection that it loses. Invariant Whole: from the attach until a completed
-/// sync, and from the end of a session on, the record says <c>incomplete</c>.
+/// Sessions. An attach ends every earlier session before it answers, and is refused while the disk has requests of one that it does not answer; no verb waits for them
+/// longer than the mirror's deadline. A session ends with the first connection that it loses. Invariant Whole: from the attach until a completed sync, and from the end of a
+/// session on, the record says <c>incomplete</c>.
 /// </remarks>
 internal sealed partial class SecondaryRole
 {
@@ -33,14 +34,11 @@ internal sealed partial class SecondaryRole
         await EndSessionAsync("superseded", "a newer mirror session has been attached");
         await CheckDrainedAsync();
 
-        if (request.AbandonView && Stage == NodeStage.Running)
-            await AbandonViewAsync();
-        bool keepsView = Stage == NodeStage.Running;
-        await _group.UpdateRecordAsync(record => record! with
-        {
-            Stage = keepsView ? NodeStage.Running : NodeStage.Syncing,
-            Flags = record.Flags | EpochFlags.Incomplete,
-        });
+        bool keepsView = Stage == NodeStage.Running && !request.AbandonView;
+        if (keepsView)
+            await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags | EpochFlags.Incomplete });
+        else
+            await BeginSyncAsync();
         State.RememberPeer(request.PrimaryControl);
         _attachedHistory = request.History;
         var state = new MirrorSessionState(_context.NewId()) { CompareBeforeWrite = keepsView };
@@ -50,8 +48,11 @@ internal sealed partial class SecondaryRole
         return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue };
     }
 
-    /// <summary>The operator has said that what the secondary lacks may cost its view: from here on there is nothing to fail over to until a sync is done.</summary>
-    private async Task AbandonViewAsync()
+    /// <summary>
+    /// No view from here on until a sync is done: there was none, or the operator gives it up. Under the closed gate: a read of a stopped secondary that is under way
+    /// goes to the disk itself, and must have ended before the sync writes there.
+    /// </summary>
+    private async Task BeginSyncAsync()
     {
         SwitchResult result = await _group.CheckpointAsync(new SwitchRequest
         {
@@ -61,7 +62,7 @@ internal sealed partial class SecondaryRole
             Deadline = Options.Mirror.Deadline,
         });
         if (!result.Switched)
-            throw new VerbException(VerbFailure.Failed, $"the view could not be given up: {result.Reason}", result.Error);
+            throw new VerbException(VerbFailure.Failed, $"the secondary cannot go over to a sync: {result.Reason}", result.Error);
         LogStage();
     }
 

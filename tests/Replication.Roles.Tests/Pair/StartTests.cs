@@ -127,6 +127,26 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task A_read_of_a_stopped_secondary_never_sees_the_next_sync()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await pair.Primary.StopAsync(default);
+        byte[] seen = new byte[4096];
+        pair.SecondaryFaults.Add("node=disk0 op=read nth=1 count=1 break=mid");
+        Task read = pair.View().ReadAsync(0, seen).AsTask();
+        await pair.SecondaryFaults.Breakpoint("mid").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        await pair.Guest().WriteAsync(0, new byte[4096]);
+        VerbException refused = await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        Assert.Contains("cannot go over to a sync", refused.Message);
+        Assert.Equal(NodeStage.Stopped, pair.Secondary!.GetStatus().Stage);
+        pair.SecondaryFaults.Breakpoint("mid").Release();
+        await read.WaitAsync(TestTimeouts.Patience);
+        Assert.All(seen, value => Assert.Equal(0x11, value));
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
     public async Task Stop_waits_for_a_slow_flush_of_the_secondary_without_holding_the_guest()
     {
         await using TestPair pair = await TestPair.StartedAsync();
