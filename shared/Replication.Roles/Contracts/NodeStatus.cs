@@ -19,8 +19,8 @@ public enum MirrorState
 /// <param name="HiddenBytes">Marked in the live hidden overlay.</param>
 public sealed record DiskStatus(string Name, long LengthBytes, long DirtyBytes, long ActiveBytes, long HiddenBytes);
 
-/// <summary>A sync or a commit that is under way.</summary>
-/// <param name="Activity">"sync" or "commit".</param>
+/// <summary>A sync, a comparison or a commit that is under way.</summary>
+/// <param name="Activity">"sync", "verify" or "commit".</param>
 /// <param name="DoneBytes">Brought to its place so far.</param>
 /// <param name="TotalBytes">What there is to do, as far as it is known.</param>
 public sealed record ProgressStatus(string Activity, long DoneBytes, long TotalBytes);
