@@ -67,8 +67,10 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
 
     /// <summary>From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once, when every disk is marked.</summary>
+    /// <param name="byMarks">The sync copies what is marked, and looks at nothing else.</param>
+    /// <param name="copyMarked">What is marked now stays so until it has been copied, whatever the sync looks at.</param>
     /// <exception cref="VerbException">The session is lost.</exception>
-    public Task AddChildrenAsync(bool byMarks)
+    public Task AddChildrenAsync(bool byMarks, bool copyMarked)
     {
         lock (_childrenLock)
         {
@@ -79,18 +81,18 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
                 throw new VerbException(VerbFailure.Failed, "the mirror has been taken back");
             }
 
-            return _adding = AddAsync(byMarks);
+            return _adding = AddAsync(byMarks, copyMarked);
         }
     }
 
-    private async Task AddAsync(bool byMarks)
+    private async Task AddAsync(bool byMarks, bool copyMarked)
     {
         SyncsByMarks = byMarks;
         var marked = new List<MarkedDisk>();
         foreach (var child in _children)
         {
             DirtyMarks marks = child.Disk.Quorum.Marks!;
-            marked.Add(new MarkedDisk(child.Disk.Local, child.Disk.Quorum, marks, child.Link, await marks.BeginSessionAsync(byMarks)));
+            marked.Add(new MarkedDisk(child.Disk.Local, child.Disk.Quorum, marks, child.Link, await marks.BeginSessionAsync(copyMarked)));
             child.Filter.Run(ReplicationVerb.Start);
             await child.Disk.Quorum.AddChildAsync(child.Filter, child.Link);
         }

@@ -18,9 +18,10 @@ internal sealed partial class PrimaryRole
         long began = Time.GetTimestamp();
         // Nothing unmirrored is acknowledged before the new generation is on record.
         _holds.Add(HoldReason.Promoting);
+        Interlocked.Increment(ref _goingAlone);
         try
         {
-            // A start or a resync that is under way holds the verbs; without its session it ends, and it does not wait for the peer any longer.
+            // A start or a resync that is under way holds the verbs; without its session it ends, and it does not wait for the peer any longer. One that waits for the verbs ends when it has them.
             _attachment?.Session.End();
             Interrupt();
             using AsyncMutex.Holder verb = await _verbs.EnterAsync();
@@ -36,6 +37,7 @@ internal sealed partial class PrimaryRole
         }
         finally
         {
+            Interlocked.Decrement(ref _goingAlone);
             _holds.Remove(HoldReason.Promoting);
         }
 

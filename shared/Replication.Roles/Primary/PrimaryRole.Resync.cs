@@ -10,6 +10,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     private volatile Interruption? _interruption; // written under _verbs; what a verb that must not wait cancels
+    private int _goingAlone; // Interlocked: failovers of this primary that wait for the verbs; none that takes long begins before them
     private ResyncResult? _lastResync; // guarded by _verbs
     private bool _cameBackByItself; // guarded by _verbs: the session was attached automatically, and nothing has been asked of it since
     private long _resyncs; // written under _verbs: how many have been completed
@@ -154,6 +155,10 @@ internal sealed partial class PrimaryRole
     {
         var interruption = new Interruption(cancellationToken, _stopping.Token);
         _interruption = interruption;
+        // Who interrupts counts itself first and looks for the interruption second: one of the two sees the other.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _goingAlone) > 0)
+            interruption.Cancel();
         return interruption;
     }
 

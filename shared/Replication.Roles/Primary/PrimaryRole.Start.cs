@@ -52,6 +52,7 @@ internal sealed partial class PrimaryRole
         PeerPosition position;
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             position = await peer.GetPositionAsync(Options.Group, cancellationToken);
         }
         catch (OperationCanceledException e)
@@ -91,7 +92,8 @@ internal sealed partial class PrimaryRole
         await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
         try
         {
-            await attachment.AddChildrenAsync(byMarks);
+            // Marks that are still trusted where the sync is cut short must not be cleared before it has passed them: a smaller write than a block leaves the rest of it different.
+            await attachment.AddChildrenAsync(byMarks, copyMarked: describePeer && order.Sync != SyncMode.None);
         }
         finally
         {

@@ -150,6 +150,29 @@ public sealed class MarksTests
     }
 
     [Fact]
+    public async Task A_full_sync_that_is_lost_leaves_every_block_marked_that_it_did_not_reach()
+    {
+        await using TestPair pair = await TestPair.StartedAsync(disks: 2);
+        await CutAsync(pair);
+        byte[] differs = [.. Enumerable.Repeat((byte)0xAB, Block)];
+        await pair.Guest(1).WriteAsync(10 * Block, differs);
+        // The sync stands before the second disk; a write into a block that differs is answered, and marks are cleared meanwhile.
+        pair.PrimaryFaults.Add("node=disk1 op=status nth=1 break=before");
+        Task<StartResult> start = pair.StartAsync(SyncMode.Full);
+        await pair.PrimaryFaults.Breakpoint("before").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        await pair.Guest(1).WriteAsync((10 * Block) + 512, new byte[512]);
+        await pair.Guest(1).WriteAsync(20 * Block, new byte[Block]);
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Disks[1].DirtyBytes <= Block);
+        pair.Transport.Cut("the link is cut");
+        pair.PrimaryFaults.Breakpoint("before").Release();
+        await Assert.ThrowsAsync<VerbException>(() => start);
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Detached);
+        await pair.StartAsync();
+        await pair.DisksAreEqualAsync();
+        Assert.Equal("marks", pair.PrimaryJournal.Of(EventTypes.ResyncStarted)[^1]["way"]);
+    }
+
+    [Fact]
     public async Task A_write_whose_mark_fails_changes_nothing()
     {
         await using TestPair pair = await TestPair.StartedAsync();

@@ -131,6 +131,22 @@ public sealed class ReconnectTests
     }
 
     [Fact]
+    public async Task A_failover_of_the_primary_does_not_wait_for_a_start_that_was_asked_for_before_it()
+    {
+        await using TestPair pair = await StartedAsync();
+        pair.SecondaryFaults.Add("node=disk0 op=flush nth=1 break=mid");
+        pair.Transport.Cut("the link is cut");
+        await pair.SecondaryFaults.Breakpoint("mid").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        Task<StartResult> start = pair.StartAsync();
+        Task<FailoverResult> failover = pair.Primary.FailoverAsync(force: false, default);
+        pair.SecondaryFaults.Breakpoint("mid").Release();
+        await failover.WaitAsync(TestTimeouts.Patience);
+        await Assert.ThrowsAsync<VerbException>(() => start);
+        Assert.Equal(2, pair.PrimaryJournal.Of(EventTypes.ResyncStarted).Count);
+        Assert.Equal(NodeStage.Standalone, pair.Primary.GetStatus().Stage);
+    }
+
+    [Fact]
     public async Task A_node_that_ends_does_not_wait_for_its_resync()
     {
         TestPair pair = await StartedAsync();
