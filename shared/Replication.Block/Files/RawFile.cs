@@ -13,6 +13,8 @@ namespace Replication.Block.Files;
 /// </remarks>
 public sealed class RawFile : BlockNode
 {
+    private const int PageBytes = 4096;
+
     private static readonly byte[] s_zeroes = new byte[Limits.ZeroPieceBytes];
 
     private readonly PosixFile _file;
@@ -172,7 +174,7 @@ public sealed class RawFile : BlockNode
         int errno = Errno.ENOTSUP;
         if ((flags & WriteFlags.NoUnmap) == 0 && !_cannotPunch)
         {
-            errno = _file.PunchHole(range);
+            errno = _file.PunchHole(range.EndBytes == LengthBytes ? WithLastPage(range) : range);
             _cannotPunch = errno == Errno.ENOTSUP;
         }
 
@@ -186,6 +188,9 @@ public sealed class RawFile : BlockNode
             errno = WriteZeroPieces(range);
         return errno == 0 ? null : ErrorOf(BlockOperation.WriteZeroes, range, errno);
     }
+
+    // A hole that ends with the file, in the middle of a page, would leave that page where it is. The length of the file stays.
+    private static BlockRange WithLastPage(BlockRange range) => BlockRange.FromBounds(range.OffsetBytes, (range.EndBytes + PageBytes - 1) / PageBytes * PageBytes);
 
     private int WriteZeroPieces(BlockRange range)
     {

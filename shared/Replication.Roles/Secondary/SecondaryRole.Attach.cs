@@ -114,21 +114,26 @@ internal sealed partial class SecondaryRole
     {
         foreach (SecondarySession session in _draining.ToArray())
         {
-            if (!await session.WaitForEndAsync(Options.Mirror.Deadline, Time))
+            // A flush or a read that is still under way changes nothing.
+            if (session.State.InFlight > 0 && !await session.WaitForEndAsync(Options.Mirror.Deadline, Time))
                 throw new VerbException(VerbFailure.Failed, $"the secondary's disk has not answered requests of the earlier mirror session {session.Token:N} yet; it can be attached once it has");
             _draining.Remove(session);
         }
     }
 
-    /// <summary>Ends the session that is current, if any, and records what its end means. Call under <see cref="_verbs"/>.</summary>
-    private async Task EndSessionAsync(string cause, string message)
+    /// <summary>
+    /// Ends the session that is current, if any, and records what its end means; waits for what it has in flight, at most <paramref name="limit"/> (null: the mirror's
+    /// deadline). Call under <see cref="_verbs"/>.
+    /// </summary>
+    private async Task EndSessionAsync(string cause, string message, TimeSpan? limit = null)
     {
         if (_session is not { } session)
             return;
-        if (!await session.EndAsync(message, Options.Mirror.Deadline, Time))
+        if (!await session.EndAsync(message, limit ?? Options.Mirror.Deadline, Time))
         {
             _draining.Add(session);
-            _context.Log.Warn($"mirror session {session.Token:N} is over, and the disk has not answered some of its requests yet");
+            if (session.State.InFlight > 0)
+                _context.Log.Warn($"mirror session {session.Token:N} is over, and the disk has not answered some of its requests yet");
         }
 
         MirrorExports.Remove(session.Exports);

@@ -29,7 +29,8 @@ internal sealed partial class SecondaryRole
             return Record.Epoch;
         Check(Verb.CommitCheckpoint);
         await SwitchAsync(request, NodeStage.Stopped);
-        await EndSessionAsync("ended", "replication has been stopped");
+        // Its writes have been drained. A flush that is under way takes as long as it takes, and the primary's guest is held.
+        await EndSessionAsync("ended", "replication has been stopped", TimeSpan.Zero);
         Journal.Publish(EventTypes.Stopped, ("epoch", request.Epoch));
         return request.Epoch;
     }

@@ -39,6 +39,17 @@ public class RawFileTests : BlockNodeContract, IDisposable
     }
 
     [Fact]
+    public async Task Unmapping_to_the_end_gives_the_last_page_back_where_the_file_ends_in_it()
+    {
+        const int LengthBytes = 8192 + 512;
+        await using BlockNode node = await CreateAsync(LengthBytes);
+        await node.FillAsync(new BlockRange(0, LengthBytes), 0x77);
+        await node.WriteZeroesAsync(new BlockRange(4096, LengthBytes - 4096));
+        Assert.Equal(new Extent(LengthBytes - 4096, ExtentFlags.Hole | ExtentFlags.Zero), await node.StatusAsync(BlockRange.FromBounds(4096, LengthBytes)));
+        await BlockAssert.FilledAsync(node, new BlockRange(0, 4096), 0x77);
+    }
+
+    [Fact]
     public async Task Reads_and_writes_complete_at_once_and_allocate_nothing()
     {
         await using BlockNode node = await CreateAsync(1 << 20);

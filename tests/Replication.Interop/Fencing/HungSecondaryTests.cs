@@ -139,7 +139,7 @@ public sealed class HungSecondaryTests : InteropTest
         (await pair.RunAsync("checkpoint")).Refused(4, "checkpoint", "detached");
 
         Task<CommandResult> start = pair.RunAsync("start");
-        await pair.CopyingAsync(8 * MiB, start);
+        await pair.CopyingAsync(MiB, start);
         Task<CommandResult> checkpointed = pair.RunAsync("checkpoint");
         if (primaryDies)
         {
