@@ -66,13 +66,17 @@ internal sealed class MarkCopier
         }
     }
 
-    private async Task CopyAsync(MarkedDisk disk)
+    internal async Task CopyAsync(MarkedDisk disk)
     {
         if (_session.Loss is not null || disk.Marks.NeedsCopyBytes == 0)
             return;
         try
         {
             await new MarkedCopy(disk, MirrorLimits.BackgroundCopiesInFlight).RunAsync(_ => { }, CancellationToken.None);
+        }
+        catch (BlockException) when (_ending)
+        {
+            // The mirror child has been taken away in order: what is left stays marked.
         }
         catch (BlockException e)
         {

@@ -15,7 +15,7 @@ namespace Replication.Roles.Primary;
 internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests)
 {
     private readonly Queue<ValueTask<long>> _copies = new();
-    private readonly byte[][] _buffers = [.. Enumerable.Range(0, Limits.SyncCopiesInFlight).Select(_ => new byte[Limits.SyncCopyBytes])];
+    private readonly byte[][] _buffers = [.. Enumerable.Range(0, attachment.CopiesInFlight).Select(_ => new byte[Limits.SyncCopyBytes])];
     private int _nextBuffer;
 
     /// <summary>Bytes that were sent, zeroing included.</summary>
@@ -118,7 +118,7 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
         for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.SyncCopyBytes)
         {
             // The oldest copy is done with its buffer then, and copies take buffers in turn.
-            await DrainAsync(Limits.SyncCopiesInFlight - 1);
+            await DrainAsync(_buffers.Length - 1);
             var piece = new BlockRange(offset, Math.Min(Limits.SyncCopyBytes, range.EndBytes - offset));
             await attachment.PaceAsync(piece.LengthBytes, cancellationToken);
             _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));

@@ -63,6 +63,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The marks say what differs: the sync copies them and looks at nothing else.</summary>
     public bool SyncsByMarks { get; private set; }
 
+    /// <summary>Copies of a sync that may be unanswered: half of the window at most, so that the guest's forwards find room beside them.</summary>
+    public int CopiesInFlight => (int)Math.Clamp(Session.Options.WindowBytes / 2 / Limits.SyncCopyBytes, 1, Limits.SyncCopiesInFlight);
+
     /// <summary>Bytes that nothing on its way makes equal.</summary>
     public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
 
@@ -146,6 +149,8 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
             // The failure of who adds; what has been added goes.
         }
 
+        // A copy that finds no mirror child any more is no loss.
+        _copier?.End();
         foreach (var child in _children)
         {
             if (child.Disk.Quorum.MirrorName == child.Filter.Name)

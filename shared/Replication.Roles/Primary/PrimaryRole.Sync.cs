@@ -58,7 +58,7 @@ internal sealed partial class PrimaryRole
         long done = 0;
         foreach (MarkedDisk disk in attachment.MarkedDisks)
         {
-            var pass = new MarkedCopy(disk, Limits.SyncCopiesInFlight, attachment.PaceAsync);
+            var pass = new MarkedCopy(disk, attachment.CopiesInFlight, attachment.PaceAsync);
             await pass.RunAsync(advancedBytes => _progress = new ProgressStatus("sync", done += advancedBytes, Math.Max(done, total)), cancellationToken);
         }
 

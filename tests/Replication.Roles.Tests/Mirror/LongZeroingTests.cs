@@ -45,6 +45,19 @@ public sealed class LongZeroingTests
     }
 
     [Fact]
+    public async Task A_mirror_that_is_taken_away_in_order_in_the_middle_of_it_is_not_lost()
+    {
+        await using var f = await MarkFixture.AttachedAsync(peer: disk => disk);
+        // What is copied is found when the child has gone.
+        f.Copier.End();
+        await f.Mirror.Quorum.DiscardAsync(new BlockRange(0, 20 * MiB));
+        await f.Mirror.Quorum.RemoveChildAsync(f.Mirror.Link.Name);
+        await f.Copier.CopyAsync(f.Disk).WaitAsync(TestTimeouts.Patience);
+        Assert.Null(f.Mirror.Session.Loss);
+        Assert.Equal(20 * MiB / Block, (await f.InFileAsync()).Length);
+    }
+
+    [Fact]
     public async Task A_flush_does_not_clear_what_still_needs_a_copy()
     {
         await using var f = await MarkFixture.AttachedAsync(peer: disk => disk);

@@ -6,6 +6,24 @@ namespace Replication.Roles.Tests.Pair;
 
 public sealed class StartTests
 {
+    [Fact]
+    public async Task A_guest_finds_room_beside_the_copies_in_a_small_window()
+    {
+        await using var pair = new TestPair(diskBytes: 32 << 20) { WindowBytes = 2 << 20 };
+        await pair.OpenPrimaryAsync();
+        await pair.OpenSecondaryAsync();
+        pair.SecondaryFaults.Add("node=disk0 op=write delay=800ms");
+        using var cancelled = new CancellationTokenSource();
+        Task<StartResult> start = pair.Primary.StartAsync(NodeRole.Primary, SyncMode.Full, abandonView: false, cancelled.Token);
+        await Eventually.TrueAsync(() => pair.SecondaryDisks[0].Counts[BlockOperation.Write] > 0);
+        // 32 MiB by eights would keep the window full for longer than the deadline.
+        await pair.Guest().WriteAsync(31 << 20, new byte[4096]).AsTask().WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(NodeStage.Syncing, pair.Primary.GetStatus().Stage);
+        Assert.False(start.IsCompleted);
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAsync<VerbException>(() => start);
+    }
+
     private static readonly BlockRange s_some = new(8192, 4096);
 
     [Theory]

@@ -28,6 +28,7 @@ internal sealed class TestPair : IAsyncDisposable
     }
 
     public Acknowledge Acknowledge { get; }
+    public long WindowBytes { get; init; } = 64 << 20;
     public long OverlayLimit { get; init; } = OverlayLimitBytes;
 
     /// <summary>Nodes that are opened from here on come back by themselves, or wait for the verb.</summary>
@@ -190,7 +191,7 @@ internal sealed class TestPair : IAsyncDisposable
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
         Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, OverlayLimit, OverlayLimit / 4 * 3) : null,
-        Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), 64 << 20, AllowPlain: false) { Resync = Resync },
+        Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), WindowBytes, AllowPlain: false) { Resync = Resync },
         Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
     };
