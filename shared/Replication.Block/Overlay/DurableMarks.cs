@@ -8,7 +8,8 @@ namespace Replication.Block.Overlay;
 /// <remarks>
 /// <para>The ordinary marks are written right behind the data; the kernel may bring either to the medium first, so that after a loss of power a mark may stand over data that never got there. After a reboot only
 /// these are believed, after a kill the ordinary ones. Order: data, flush, durable mark, flush; only then is a block <i>safe</i>, and undo may be skipped for it.</para>
-/// <para>A commit clears under the same turn in which marks are made durable, so that none comes back that was cleared meanwhile.</para>
+/// <para>A commit clears under the same turn in which marks are made durable, so that none comes back that was cleared meanwhile. The ordinary mark goes last: a block whose durable mark may still be on the medium is
+/// held, and takes its writes in the overlay.</para>
 /// </remarks>
 internal sealed class DurableMarks(BlockNode data, BlockNode file, PersistentBitmap marks, PersistentBitmap durable) : IAsyncDisposable
 {
@@ -17,6 +18,8 @@ internal sealed class DurableMarks(BlockNode data, BlockNode file, PersistentBit
     private readonly GroupFlush _dataFlush = new(data);
     private readonly GroupFlush _markFlush = new(file);
     private readonly RangeLock _turns = new();
+    private bool _unflushed; // guarded by a turn: a mark that was cleared may be on the medium
+    private volatile bool _settling; // written under a turn: words have been written again, and not flushed yet
 
     /// <summary>Blocks whose data and durable marks have been flushed.</summary>
     public BlockBitmap Safe { get; } = new(marks.Bits.LengthBits);
@@ -80,18 +83,44 @@ internal sealed class DurableMarks(BlockNode data, BlockNode file, PersistentBit
         }
     }
 
-    /// <summary>Takes marks away, for good when the task completes: whoever writes the block below may count on it. The ordinary marks go first.</summary>
+    /// <summary>False while the file, or the medium, may have marks that memory does not know.</summary>
+    public bool IsSettled => durable.IsSettled && !_settling;
+
+    /// <summary>Makes sure, for good, that a mark that is absent in memory is absent.</summary>
+    public async ValueTask SettleAsync()
+    {
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            if (IsSettled)
+                return;
+            _settling = true;
+            await durable.SettleAsync();
+            await _markFlush.FlushAsync();
+            _settling = false;
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
+    /// <summary>Takes marks away, for good when the task completes: whoever writes the block below may count on it. The ordinary marks go last, and stay where that fails.</summary>
     public async ValueTask ClearAsync(long first, long count)
     {
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
         try
         {
+            if (_unflushed || durable.Bits.AnySet(first, count))
+            {
+                Safe.Clear(first, count);
+                _unflushed = true;
+                await durable.ClearAsync(first, count);
+                await _markFlush.FlushAsync();
+                _unflushed = false;
+            }
+
             await marks.ClearAsync(first, count);
-            if (!durable.Bits.AnySet(first, count))
-                return;
-            Safe.Clear(first, count);
-            await durable.ClearAsync(first, count);
-            await _markFlush.FlushAsync();
         }
         finally
         {

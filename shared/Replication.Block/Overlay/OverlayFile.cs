@@ -45,7 +45,7 @@ internal sealed class OverlayFile : IAsyncDisposable
     /// <summary>Blocks whose space is taken, marked or not.</summary>
     public BlockBitmap Allocated => _allocated;
 
-    public bool IsSettled => Marks.IsSettled && Durable?.File.IsSettled != false;
+    public bool IsSettled => Marks.IsSettled && Durable?.IsSettled != false;
 
     /// <summary>What the files take of the budget.</summary>
     public long TakenBytes => BlockBytes(_allocated.Count, _allocated[_allocated.LengthBits - 1]) + PagesBytes(_markPages.Count);
@@ -158,7 +158,7 @@ internal sealed class OverlayFile : IAsyncDisposable
     {
         await Marks.SettleAsync();
         if (Durable is { } durable)
-            await durable.File.SettleAsync();
+            await durable.SettleAsync();
     }
 
     /// <summary>Nobody uses the file any more: what it takes no longer asks for a checkpoint.</summary>

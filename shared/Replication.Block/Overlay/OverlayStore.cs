@@ -74,7 +74,7 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             if (options.Spill is not null && !mayHaveSpilled)
                 await options.Files.Create(SpillMarker(id), 0, "overlay.spill").DisposeAsync();
             if (options.Power)
-                await set.PersistAsync();
+                await MakeNamesDurableAsync(set);
             return set;
         }
         catch (FileNotFoundException)
@@ -242,7 +242,11 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             DurableMarks? safe = durable is null ? null : new DurableMarks(data, durableFile!, marks, durable);
             if (safe is not null)
                 await safe.AdoptAsync();
-            return await OverlayFile.LoadAsync(data, marks, safe, place.Budget);
+            OverlayFile file = await OverlayFile.LoadAsync(data, marks, safe, place.Budget);
+            // What a killed write left there unmarked must not show around a later one, which may write a part of a block that the first directory holds as a hole.
+            if (place.IsSpill)
+                await file.GiveBackAsync(0, marks.Bits.LengthBits);
+            return file;
         }
         catch
         {

@@ -124,7 +124,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         {
             foreach (SecondaryDisk disk in Disks)
             {
-                disk.CopyBeforeWrite.DoCheckpoint(null);
+                // The layers stay: a mirrored write that a slow disk has kept until now finds its overlay closed, and fails rather than pass without undo.
                 if (disk.DirtyBlocks is { } dirty)
                     await dirty.DisposeAsync();
             }
@@ -149,6 +149,8 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         if (named != 0 && _options.Trust != OverlayTrust.None)
             _live = await _store.LoadAsync(named, _options.Trust);
         OverlaysLost = named != 0 && _live is null;
+        // Until now the durability may have been "process": what the view shows of the disks is not lost from here on.
+        await FlushDisksAsync();
         _lastSetId = Math.Max(named, _store.DeleteOthers(OverlaysLost ? 0 : named));
         _options.Overlays.Delete(OverlayReserve.FileName);
         for (int i = 0; i < Disks.Count; i++)

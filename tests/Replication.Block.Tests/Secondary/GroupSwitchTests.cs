@@ -188,4 +188,26 @@ public sealed class GroupSwitchTests
         Array.Fill(data, value);
         return data;
     }
+
+    [Fact]
+    public async Task A_mirrored_write_that_outlives_the_group_does_not_pass_without_undo()
+    {
+        var hung = new TaskCompletionSource();
+        int reads = 0;
+        GroupFixture fixture = await GroupFixture.StartedAsync(prepare: f => f.Wrap["disk0"] = node => new HookNode(node)
+        {
+            Before = (operation, _) => operation == BlockOperation.Read && ++reads == 1 ? hung.Task : Task.CompletedTask,
+        });
+        BlockNode mirror = fixture.Mirror();
+        Task first = mirror.FillAsync(new BlockRange(0, 512), 0x22);
+        Task second = mirror.FillAsync(new BlockRange(512, 512), 0x23);
+        await fixture.Group.DisposeAsync();
+        hung.SetResult();
+        await Assert.ThrowsAsync<BlockException>(() => first.WaitAsync(TestTimeouts.Patience));
+        await Assert.ThrowsAsync<BlockException>(() => second.WaitAsync(TestTimeouts.Patience));
+        await fixture.State.DisposeAsync();
+        await fixture.OpenAsync();
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(0, 1024), GroupFixture.OldByte);
+        await fixture.DisposeAsync();
+    }
 }

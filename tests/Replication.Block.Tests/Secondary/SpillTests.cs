@@ -62,6 +62,35 @@ public sealed class SpillTests
     }
 
     [Fact]
+    public async Task What_a_killed_write_has_spilled_does_not_show_around_a_later_one()
+    {
+        GroupFixture? killed = null;
+        GroupFixture fixture = null!;
+        bool armed = false;
+        fixture = await SpillingAsync(prepare: f => f.Wrap["disk0.active.spill.marks"] = node => new HookNode(node)
+        {
+            Before = async (operation, _) =>
+            {
+                if (armed && operation == BlockOperation.Write)
+                    killed ??= await fixture.KilledAsync();
+            },
+        });
+        await using GroupFixture closing = fixture;
+        await fixture.Guest.WriteZeroesAsync(new BlockRange(0, 8 * Block));
+        // Block by block, so that nothing is left of the first directory.
+        for (long offset = 1 << 20; offset < 3 << 20; offset += Block)
+            await fixture.Guest.FillAsync(new BlockRange(offset, Block), 0x31);
+        armed = true;
+        await fixture.Guest.FillAsync(new BlockRange(Block, 512), 0x32);
+        Assert.NotNull(killed);
+        await using GroupFixture left = killed;
+        await BlockAssert.FilledAsync(left.Guest, new BlockRange(Block, Block), 0);
+        await left.Guest.FillAsync(new BlockRange(Block + 1024, 512), 0x33);
+        await BlockAssert.FilledAsync(left.Guest, new BlockRange(Block, 1024), 0);
+        await BlockAssert.FilledAsync(left.Guest, new BlockRange(Block + 1024, 512), 0x33);
+    }
+
+    [Fact]
     public async Task Overlays_that_may_have_spilled_are_not_opened_without_their_second_directory()
     {
         await using GroupFixture fixture = await SpillingAsync();
@@ -123,9 +152,10 @@ public sealed class SpillTests
         BlockAssert.Equal(view, killed.Disk.Snapshot());
     }
 
-    private static Task<GroupFixture> SpillingAsync(bool hasSpill = true) => GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
+    private static Task<GroupFixture> SpillingAsync(bool hasSpill = true, Action<GroupFixture>? prepare = null) => GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
     {
         f.LimitBytes = 1 << 20;
         f.HasSpill = hasSpill;
+        prepare?.Invoke(f);
     });
 }

@@ -19,6 +19,9 @@ internal sealed class PowerGroup
     /// <summary>Runs before each operation, by the node's name.</summary>
     public Func<string, BlockOperation, Task>? Before { get; set; }
 
+    /// <summary>The durability of the next open.</summary>
+    public bool Power { get; set; } = true;
+
     public LossyNode Disk { get; private set; } = new(LengthBytes, "disk0");
 
     public SecondaryGroup Group { get; private set; } = null!;
@@ -30,7 +33,7 @@ internal sealed class PowerGroup
 
     public async Task OpenAsync(bool afterCrash)
     {
-        StateDirectory state = await StateDirectory.OpenAsync(_state, Decorate, power: true);
+        StateDirectory state = await StateDirectory.OpenAsync(_state, Decorate, Power);
         if (state.Record.Current is null)
         {
             Guid id = Guid.NewGuid();
@@ -46,7 +49,7 @@ internal sealed class PowerGroup
             BlockSizeBytes = BlockBytes,
             Time = TimeProvider.System,
             Worker = new QueuedWorker(),
-            Power = true,
+            Power = Power,
             Trust = afterCrash ? OverlayTrust.Durable : OverlayTrust.All,
             Decorate = Decorate,
         });

@@ -90,6 +90,60 @@ public sealed class PowerTests
     }
 
     [Fact]
+    public async Task A_view_that_was_made_under_process_survives_a_loss_of_power_once_the_node_is_opened_under_power()
+    {
+        var group = new PowerGroup { Power = false };
+        await group.OpenAsync(afterCrash: false);
+        Assert.True((await group.SwitchAsync()).Switched);
+        await group.Group.Disks[0].CreateMirrorTarget(new MirrorSessionState(Guid.NewGuid())).FillAsync(new BlockRange(0, 16384), 0x22);
+        Assert.True((await group.SwitchAsync()).Switched);
+        await group.Guest.FillAsync(new BlockRange(16384, 16384), 0x33);
+        await group.Group.DisposeAsync();
+        group.Power = true;
+        await group.OpenAsync(afterCrash: false);
+        Random random = DeterministicRandom.Create();
+        for (int round = 0; round < 20; round++)
+        {
+            group.CrashNow(random);
+            await group.Left!.OpenAsync(afterCrash: true);
+            Assert.False(group.Left.Group.OverlaysLost);
+            await BlockAssert.FilledAsync(group.Left.Guest, new BlockRange(0, 16384), 0x22);
+            await BlockAssert.FilledAsync(group.Left.Guest, new BlockRange(16384, 16384), 0x33);
+        }
+    }
+
+    [Theory]
+    [InlineData(BlockOperation.Flush)]
+    [InlineData(BlockOperation.Write)]
+    public async Task A_commit_that_cannot_clear_a_mark_for_good_still_holds_the_block(BlockOperation failing)
+    {
+        var group = new PowerGroup();
+        await group.OpenAsync(afterCrash: false);
+        Assert.True((await group.SwitchAsync()).Switched);
+        await group.Group.Disks[0].CreateMirrorTarget(new MirrorSessionState(Guid.NewGuid())).FillAsync(new BlockRange(0, 8192), 0x22);
+        SwitchResult promoted = await group.Group.PromoteAsync(
+            next => next with { GenerationNumber = next.GenerationNumber + 1, GenerationId = Guid.NewGuid() }, TimeSpan.FromSeconds(1));
+        Assert.True(promoted.Switched, promoted.Reason);
+        group.Before = (node, operation) => node == "disk0.hidden.durable" && operation == failing
+            ? throw new BlockException(BlockErrorKind.Io, node, operation, default, "told to fail") : Task.CompletedTask;
+        Assert.Equal(CommitOutcome.Failed, (await group.Group.CommitAsync()).Outcome);
+        group.Before = null;
+        await group.Guest.FillAsync(new BlockRange(0, 4096), 0x44);
+        await group.Guest.FlushAsync();
+        Random random = DeterministicRandom.Create();
+        for (int round = 0; round < 20; round++)
+        {
+            group.CrashNow(random);
+            await group.Left!.OpenAsync(afterCrash: true);
+            await BlockAssert.FilledAsync(group.Left.Guest, new BlockRange(0, 4096), 0x44);
+            await BlockAssert.FilledAsync(group.Left.Guest, new BlockRange(4096, 4096), 0);
+        }
+
+        Assert.Equal(CommitOutcome.Done, (await group.Group.CommitAsync()).Outcome);
+        await BlockAssert.FilledAsync(group.Disk, new BlockRange(0, 4096), 0x44);
+    }
+
+    [Fact]
     public async Task Overlays_of_another_boot_are_lost_under_process()
     {
         await using GroupFixture fixture = await GroupFixture.StartedAsync();
