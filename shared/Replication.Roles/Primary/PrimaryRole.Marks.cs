@@ -6,8 +6,8 @@ namespace Replication.Roles.Primary;
 
 /// <remarks>
 /// The dirty marks of the disks (invariant No lost dirt): kept from just before the first session's children are added, through every later stage of this generation; a primary
-/// that never replicated, and one that has gone on alone, marks nothing. The record says whether they can be trusted (<see cref="EpochFlags.MarksTrusted"/>): from the end of a sync on, for
-/// the peer that this sync was with; until a sync with a peer that they do not describe, a lost or damaged file, or a reboot of a <c>process</c> node.
+/// that never replicated, and one that has gone on alone, marks nothing. The record says whether they can be trusted (<see cref="EpochFlags.MarksTrusted"/>): from the record on that makes a
+/// pair of this primary and the peer that its sync was with; until a sync with a peer that they do not describe, a lost or damaged file, or a reboot of a <c>process</c> node.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -115,16 +115,6 @@ internal sealed partial class PrimaryRole
     {
         if (MarksTrusted)
             await State.RecordAsync(record => record with { Flags = record.Flags & ~EpochFlags.MarksTrusted });
-    }
-
-    /// <summary>A sync has completed: what differs from now on is marked. A primary that has no peer on record yet says so with its first commit.</summary>
-    private async Task TrustMarksAsync()
-    {
-        using (await _changes.EnterAsync())
-        {
-            if (!MarksTrusted && State.Record.Flags.HasFlag(EpochFlags.HadPeer))
-                await State.RecordAsync(record => record with { Flags = record.Flags | EpochFlags.MarksTrusted });
-        }
     }
 
     private async Task KeepAsync(PrimaryDisk disk, BlockNode file, Func<BlockNode, long, int, bool, ValueTask<PersistentBitmap>> open)

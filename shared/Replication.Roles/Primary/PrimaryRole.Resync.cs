@@ -77,7 +77,7 @@ internal sealed partial class PrimaryRole
         {
             CheckStillSyncing();
             attachment.ThrowIfLost();
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating });
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Flags = record.Flags | EpochFlags.MarksTrusted });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
         }
@@ -90,6 +90,9 @@ internal sealed partial class PrimaryRole
             throw NeedsStart($"the peer is a {StageTable.NameOf(position.Role)} in stage {StageTable.NameOf(position.Stage)}");
         if (History.Compare(State.History, position.History) != HistoryRelation.Same)
             throw NeedsStart($"the secondary's view is of generation {position.Generation}, this primary is at {State.Generation}");
+        // Its epoch tells it from a secondary that this primary has been with since: only the first commit of a start makes the two equal.
+        if (position.Epoch < State.Record.Epoch)
+            throw NeedsStart($"the secondary's view is of epoch {position.Epoch}, this primary is at epoch {State.Record.Epoch}");
     }
 
     private static VerbException NeedsStart(string reason) =>

@@ -111,7 +111,7 @@ internal sealed partial class PrimaryRole
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
         EpochRecord before = State.Record;
-        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer | EpochFlags.MarksTrusted });
+        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
         bool mayHaveSwitched = false;
         try
         {
@@ -181,7 +181,8 @@ internal sealed partial class PrimaryRole
         {
             CheckStillSyncing();
             attachment.ThrowIfLost();
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch });
+            // Not before the commit: until then nothing but the epoch tells this secondary from the one that the marks were about.
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = record.Flags | EpochFlags.MarksTrusted });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
             Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));

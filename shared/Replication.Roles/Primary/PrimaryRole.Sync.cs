@@ -5,7 +5,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     /// <summary>
-    /// Makes the secondary's disks equal, while the guest runs: copies what is marked where the marks describe this secondary, else finds what differs. Then the marks can be trusted.
+    /// Makes the secondary's disks equal, while the guest runs: copies what is marked where the marks describe this secondary, else finds what differs.
     /// Returns the bytes that travelled.
     /// </summary>
     private async Task<long> SyncAsync(MirrorAttachment attachment, IReplicationPeer peer, SyncMode sync, CancellationToken cancellationToken)
@@ -32,7 +32,6 @@ internal sealed partial class PrimaryRole
         await attachment.CleanAsync(cancellationToken);
         await peer.CompleteSyncAsync(attachment.Token, cancellationToken);
         attachment.ThrowIfLost();
-        await TrustMarksAsync();
         Journal.Publish(EventTypes.ResyncCompleted, ("syncedBytes", synced));
         return synced;
     }

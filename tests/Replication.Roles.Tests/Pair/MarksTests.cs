@@ -173,6 +173,27 @@ public sealed class MarksTests
     }
 
     [Fact]
+    public async Task Marks_of_a_sync_with_another_secondary_that_never_committed_are_not_about_the_old_one()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await CutAsync(pair);
+        await pair.Guest().WriteAsync(10 * Block, new byte[Block]);
+        byte[] old = pair.SecondaryDisks[0].Snapshot();
+        // Another secondary, blank: its sync completes, its first commit never comes.
+        pair.ToSecondary.Position = new PeerPosition(NodeRole.Secondary, NodeStage.None, [], 0);
+        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.CompleteSyncAsync), () => pair.ToSecondary.IsCut = true);
+        await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        // Back to the first one, which lacks what was marked.
+        await pair.SecondaryDisks[0].WriteAsync(0, old);
+        pair.ToSecondary.Position = null;
+        pair.ToSecondary.IsCut = false;
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Detached);
+        await pair.StartAsync();
+        Assert.Equal("digests", pair.PrimaryJournal.Of(EventTypes.ResyncStarted)[^1]["way"]);
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
     public async Task A_write_whose_mark_fails_changes_nothing()
     {
         await using TestPair pair = await TestPair.StartedAsync();
