@@ -15,6 +15,9 @@ public interface IMirrorLink
     /// <summary>Forwards a hole; completes when the peer has it.</summary>
     ValueTask CopyZeroesAsync(BlockRange range);
 
+    /// <summary>The guest write that was forwarded last for this range has waited since that moment of the window's time: what it waited for room counts.</summary>
+    void CountFrom(BlockRange range, long askedAt);
+
     /// <summary>Ends the session: the two disks may differ in a way that nothing on its way will heal.</summary>
     void Lose(BlockRange range, string reason);
 }

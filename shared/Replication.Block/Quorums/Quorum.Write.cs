@@ -5,73 +5,9 @@ using Replication.Block.Locks;
 
 namespace Replication.Block.Quorums;
 
-/// <summary>Guest writes and copies: what takes the range lock.</summary>
+/// <summary>Guest writes: what is forwarded, and in which order.</summary>
 public sealed partial class Quorum
 {
-    /// <summary>
-    /// Brings the mirror's range to the local disk's content, in order with guest writes. Completes when the mirror has answered; returns the bytes that travelled.
-    /// </summary>
-    /// <param name="range">Not larger than <paramref name="buffer"/>.</param>
-    /// <param name="buffer">Scratch memory of the caller's.</param>
-    /// <param name="filter">Decides under the lock whether the content travels; null: always.</param>
-    /// <exception cref="BlockException">The local disk could not be read, the mirror failed, or there is none.</exception>
-    public async ValueTask<long> CopyAsync(BlockRange range, Memory<byte> buffer, CopyFilter? filter = null)
-    {
-        Invariant.Check(range.LengthBytes <= buffer.Length, "a copy fits its buffer");
-        RangeLock.Ticket ticket = await _ranges.AcquireAsync(range);
-        ValueTask forward;
-        try
-        {
-            MirrorChild mirror = RequireMirror(range);
-            Memory<byte> content = buffer[..(int)range.LengthBytes];
-            bool hole = await HoleAsync(range) == range.LengthBytes;
-            if (!hole)
-                await ObservedReadAsync(_local.ReadAsync(range.OffsetBytes, content));
-            if (filter is not null && !filter(range, hole ? default : content.Span))
-                return 0;
-            forward = await EnqueueCopyAsync(mirror, range, hole ? default : content);
-        }
-        finally
-        {
-            _ranges.Release(ticket);
-        }
-
-        await forward;
-        return range.LengthBytes;
-    }
-
-    /// <summary>
-    /// The same for a run of marked blocks of any length: copies a hole at its beginning, or else as much as fits the buffer. Returns the bytes that travelled; the rest stays marked as it was.
-    /// </summary>
-    /// <param name="range">Whole blocks of the marks.</param>
-    /// <param name="buffer">Scratch memory of the caller's: whole blocks.</param>
-    public async ValueTask<long> CopyMarkedAsync(BlockRange range, Memory<byte> buffer)
-    {
-        RangeLock.Ticket ticket = await _ranges.AcquireAsync(range);
-        ValueTask forward;
-        BlockRange copied;
-        try
-        {
-            MirrorChild mirror = RequireMirror(range);
-            long holeBytes = await HoleAsync(range);
-            // A hole that ends inside a block is that block's data.
-            if (holeBytes < range.LengthBytes && _marks is { } marks)
-                holeBytes -= holeBytes % marks.BlockSizeBytes;
-            copied = range with { LengthBytes = holeBytes > 0 ? holeBytes : Math.Min(range.LengthBytes, buffer.Length) };
-            Memory<byte> content = holeBytes > 0 ? default : buffer[..(int)copied.LengthBytes];
-            if (holeBytes == 0)
-                await _local.ReadAsync(copied.OffsetBytes, content);
-            forward = await EnqueueCopyAsync(mirror, copied, content);
-        }
-        finally
-        {
-            _ranges.Release(ticket);
-        }
-
-        await forward;
-        return copied.LengthBytes;
-    }
-
     /// <summary>
     /// Keeps guest writes and copies out of a range: what the local disk has there is what the mirror has, once its earlier forwards are answered. Guest writes wait meanwhile: for moments only.
     /// </summary>
@@ -108,13 +44,16 @@ public sealed partial class Quorum
     {
         GateTicket stay = _gate!.TryEnter(out GateTicket entered) && _admission.AdmitsWrites ? entered : await EnterWhenAdmittedAsync(entered, write);
         RangeLock.Ticket ticket = default;
-        MirrorChild? reserved = null;
+        MirrorChild? asked = _mirror;
+        ForwardRoom room = default;
         try
         {
-            if (_mirror is { } child)
+            if (asked is not null)
             {
-                await child.Link.Window.ReserveAsync(write.PayloadBytes);
-                reserved = child;
+                room = await asked.Link.Window.ReserveAsync(write.PayloadBytes);
+                // Whoever gave up was told so by the session's clock, which has other deadlines to keep.
+                if (room is { IsReserved: false, AskedAt: not null })
+                    await Task.Yield();
             }
 
             ticket = await _ranges.AcquireAsync(write.Range);
@@ -124,9 +63,10 @@ public sealed partial class Quorum
             // Under the lock: a child that was added meanwhile must get this write, one that was removed must not. The room for a new one
             // was not reserved; so many bytes over its window as the requests in flight of that moment do no harm.
             MirrorChild? mirror = _mirror;
-            ValueTask forward = mirror is null ? default : Forward(mirror, marks, write);
-            reserved?.Link.Window.Release(write.PayloadBytes);
-            reserved = null;
+            ValueTask forward = mirror is null ? default : Forward(mirror, marks, write, mirror == asked ? room : new ForwardRoom(true, null));
+            if (room.IsReserved)
+                asked!.Link.Window.Release(write.PayloadBytes);
+            room = default;
             BlockException? localFailure = await Outcome(write.ApplyTo(_local));
             if (localFailure is not null && mirror is not null)
                 await RepairAsync(mirror, marks, write.Range);
@@ -134,7 +74,8 @@ public sealed partial class Quorum
         }
         finally
         {
-            reserved?.Link.Window.Release(write.PayloadBytes);
+            if (room.IsReserved)
+                asked!.Link.Window.Release(write.PayloadBytes);
             if (ticket.IsHeld)
                 _ranges.Release(ticket);
             _gate.Exit(stay);
@@ -144,31 +85,23 @@ public sealed partial class Quorum
     // The mark precedes the difference; without it nothing may be changed, and that is the guest's error.
     private static ValueTask<BlockException?> MarkAsync(DirtyMarks marks, BlockRange range) => Outcome(marks.BeforeWriteAsync(range));
 
-    private static ValueTask Forward(MirrorChild mirror, DirtyMarks? marks, GuestWrite write)
+    // Under the range lock. What finds no room is left to the background copy, which brings over what the disk has by then.
+    private static ValueTask Forward(MirrorChild mirror, DirtyMarks? marks, GuestWrite write, ForwardRoom room)
     {
-        if (marks is not null && write.IsLongZeroing)
+        if (marks is not null && (write.IsLongZeroing || !room.IsReserved))
         {
             marks.DemandCopy(write.Range);
             return default;
         }
 
+        if (!room.IsReserved)
+            mirror.Link.Lose(write.Range, "a guest write found no room in the window, and nothing marks what the mirror lacks");
         ValueTask forward = write.ForwardTo(mirror.Node);
         marks?.Forwarded(write.Range);
+        if (room.AskedAt is { } askedAt)
+            mirror.Link.CountFrom(write.Range, askedAt);
         return forward;
     }
-
-    // Under the range lock. The mark before the copy: whoever repairs a block knows that it differs.
-    private async ValueTask<ValueTask> EnqueueCopyAsync(MirrorChild mirror, BlockRange range, ReadOnlyMemory<byte> content)
-    {
-        DirtyMarks? marks = _marks;
-        if (marks is not null)
-            await marks.BeforeWriteAsync(range);
-        ValueTask forward = content.IsEmpty ? mirror.Link.CopyZeroesAsync(range) : mirror.Link.CopyAsync(range.OffsetBytes, content);
-        marks?.Forwarded(range);
-        return forward;
-    }
-
-    private MirrorChild RequireMirror(BlockRange range) => _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
 
     private async ValueTask FinishLaterAsync(GuestWrite write, ValueTask<BegunWrite> begin) => await FinishAsync(write, await begin);
 
@@ -225,15 +158,6 @@ public sealed partial class Quorum
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
-    }
-
-    // How much of the range, from its beginning, is known to read as zeroes.
-    private async ValueTask<long> HoleAsync(BlockRange range)
-    {
-        if (_local.Capabilities.Status != Capability.Native)
-            return 0;
-        Extent extent = await _local.StatusAsync(range);
-        return extent.Flags.HasFlag(ExtentFlags.Zero) ? extent.LengthBytes : 0;
     }
 
     internal void Report(BlockException? localFailure, BlockException? forwardFailure)

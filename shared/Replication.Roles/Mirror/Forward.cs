@@ -22,8 +22,8 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
     /// <summary>A copy's waiter wants the peer's answer; a guest write's may be released earlier.</summary>
     public bool IsCopy { get; private set; }
 
-    /// <summary>The session's time and number of replies when it was enqueued.</summary>
-    public long EnqueuedAt { get; private set; }
+    /// <summary>The session's time when its guest write entered, and its number of replies then.</summary>
+    public long EnteredAt { get; private set; }
 
     public long RepliesThen { get; private set; }
 
@@ -59,19 +59,26 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
 
     public long PayloadBytes => Payload is null ? 0 : Range.LengthBytes;
 
-    public void Begin(BlockRange range, byte[]? payload, WriteFlags flags, bool isCopy, long enqueuedAt, long repliesThen)
+    public void Begin(BlockRange range, byte[]? payload, WriteFlags flags, bool isCopy, long enteredAt, long repliesThen)
     {
         Range = range;
         Payload = payload;
         IsZeroing = payload is null;
         Flags = flags;
         IsCopy = isCopy;
-        EnqueuedAt = enqueuedAt;
+        EnteredAt = enteredAt;
         RepliesThen = repliesThen;
         NextOffsetBytes = range.OffsetBytes;
         OpenPieces = 0;
         Failure = null;
         _references = 1;
+    }
+
+    /// <summary>Its guest write entered earlier, and waited for room, which replies made.</summary>
+    public void CountFrom(long enteredAt)
+    {
+        EnteredAt = enteredAt;
+        RepliesThen = -1;
     }
 
     /// <summary>The task of who waits for it.</summary>

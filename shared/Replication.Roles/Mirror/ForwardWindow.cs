@@ -4,16 +4,16 @@ using Replication.Block.Quorums;
 namespace Replication.Roles.Mirror;
 
 /// <summary>
-/// How much unanswered payload a session may have, over all of its disks. Who finds it full waits, first come first served.
+/// How much unanswered payload a session may have, over all of its disks. Who finds it full waits, first come first served, and gives up after the session's deadline.
 /// </summary>
 /// <remarks>
 /// A reservation is short: taken before a write's range is locked, given back when its forward has been enqueued, which accounts for itself with <see cref="Take"/>
 /// until it is answered. So nothing leaks where a filter between swallows the forward, and the bound holds but for copies, whose number is their caller's to bound.
 /// </remarks>
-internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForwardWindow
+internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IForwardWindow
 {
     private readonly Lock _lock = new();
-    private readonly Queue<(long CostBytes, long Since, TaskCompletionSource Room)> _waiters = new(); // guarded by _lock
+    private readonly Queue<(long CostBytes, long Since, TaskCompletionSource<ForwardRoom> Room)> _waiters = new(); // guarded by _lock
     private long _usedBytes; // guarded by _lock
     private bool _unbounded; // guarded by _lock
 
@@ -25,13 +25,13 @@ internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForw
         get
         {
             lock (_lock)
-                return _waiters.TryPeek(out (long CostBytes, long Since, TaskCompletionSource Room) first) ? first.Since : null;
+                return _waiters.TryPeek(out (long CostBytes, long Since, TaskCompletionSource<ForwardRoom> Room) first) ? first.Since : null;
         }
     }
 
     public static long CostOf(long payloadBytes) => Math.Max(payloadBytes, MirrorLimits.LeastCostBytes);
 
-    public ValueTask ReserveAsync(long payloadBytes)
+    public ValueTask<ForwardRoom> ReserveAsync(long payloadBytes)
     {
         long costBytes = CostOf(payloadBytes);
         lock (_lock)
@@ -39,12 +39,16 @@ internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForw
             if (_waiters.Count == 0 && Fits(costBytes))
             {
                 _usedBytes += costBytes;
-                return default;
+                return new ValueTask<ForwardRoom>(new ForwardRoom(true, null));
             }
 
-            var room = new TaskCompletionSource();
-            _waiters.Enqueue((costBytes, clock.Now, room));
-            return new ValueTask(room.Task);
+            // Where somebody has waited in vain there is no point in waiting before the peer says something.
+            if (session.IsPatienceSpent)
+                return default;
+
+            var room = new TaskCompletionSource<ForwardRoom>();
+            _waiters.Enqueue((costBytes, session.Clock.Now, room));
+            return new ValueTask<ForwardRoom>(room.Task);
         }
     }
 
@@ -68,6 +72,30 @@ internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForw
         Admit();
     }
 
+    /// <summary>Whoever asked at that moment or before goes on without room. True where somebody did.</summary>
+    public bool GiveUp(long askedAt)
+    {
+        bool any = false;
+        while (true)
+        {
+            (long CostBytes, long Since, TaskCompletionSource<ForwardRoom> Room) first;
+            lock (_lock)
+            {
+                if (!_waiters.TryPeek(out first) || first.Since > askedAt)
+                    break;
+                _waiters.Dequeue();
+            }
+
+            any = true;
+            IoBatch.Post(() => first.Room.SetResult(new ForwardRoom(false, first.Since)));
+        }
+
+        // What is next may be small enough.
+        if (any)
+            Admit();
+        return any;
+    }
+
     /// <summary>The session is over: whoever waits goes on, and finds out at the link.</summary>
     public void Unbound()
     {
@@ -80,17 +108,16 @@ internal sealed class ForwardWindow(long limitBytes, SessionClock clock) : IForw
     {
         while (true)
         {
-            TaskCompletionSource room;
+            (long CostBytes, long Since, TaskCompletionSource<ForwardRoom> Room) first;
             lock (_lock)
             {
-                if (!_waiters.TryPeek(out (long CostBytes, long Since, TaskCompletionSource Room) first) || !Fits(first.CostBytes))
+                if (!_waiters.TryPeek(out first) || !Fits(first.CostBytes))
                     return;
                 _waiters.Dequeue();
                 _usedBytes += first.CostBytes;
-                room = first.Room;
             }
 
-            IoBatch.Post(room.SetResult);
+            IoBatch.Post(() => first.Room.SetResult(new ForwardRoom(true, first.Since)));
         }
     }
 

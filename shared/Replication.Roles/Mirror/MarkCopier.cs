@@ -3,7 +3,7 @@ using Replication.Block;
 namespace Replication.Roles.Mirror;
 
 /// <summary>
-/// Copies in the background what begins to need a copy while a session runs: long zeroing, and ranges whose local write failed.
+/// Copies in the background what begins to need a copy while a session runs: long zeroing, writes that found no room in the window, and ranges whose local write failed.
 /// </summary>
 /// <remarks>
 /// A piece at a time is read and enqueued under the range lock, so the guest's writes wait for one piece at most, and few are unanswered at once, so they find room in front of the mirror. What cannot be read
@@ -14,6 +14,7 @@ internal sealed class MarkCopier
     private readonly MirrorSession _session;
     private readonly IReadOnlyList<MarkedDisk> _disks;
     private readonly WakeUp _demand;
+    private readonly TimeProvider _time;
     private readonly Lock _sync = new();
     private TaskCompletionSource _roundEnded = new(); // guarded by _sync
     private volatile bool _ending;
@@ -23,6 +24,7 @@ internal sealed class MarkCopier
         _session = session;
         _disks = disks;
         _demand = new WakeUp(time);
+        _time = time;
     }
 
     /// <summary>Bytes that need a copy, of all disks.</summary>
@@ -63,6 +65,26 @@ internal sealed class MarkCopier
             if (_ending || _session.Loss is not null || NeedsCopyBytes == 0)
                 return;
             await ended;
+        }
+    }
+
+    /// <summary>The same for as long as what needs a copy becomes less within that time; false where it does not, for then it never may.</summary>
+    public async Task<bool> WaitUntilCopiedAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        Task copied = WaitUntilCopiedAsync();
+        while (true)
+        {
+            long before = NeedsCopyBytes;
+            try
+            {
+                await copied.WaitAsync(patience, _time, cancellationToken);
+                return true;
+            }
+            catch (TimeoutException)
+            {
+                if (NeedsCopyBytes >= before)
+                    return false;
+            }
         }
     }
 

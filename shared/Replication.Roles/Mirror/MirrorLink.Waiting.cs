@@ -8,9 +8,10 @@ public sealed partial class MirrorLink
     protected override ValueTask FlushCore()
     {
         // In `local` a guest's flush is about its own disk; the secondary's comes with the checkpoint.
-        if (!_session.GuestWaits)
+        if (!_session.IsApplied)
             return default;
-        var flush = new ForwardedFlush(_session.Clock.Now);
+        bool waits = _session.GuestWaits;
+        var flush = new ForwardedFlush(_session.Clock.Now) { GuestWaits = waits };
         lock (_sync)
         {
             if (_failed)
@@ -19,7 +20,7 @@ public sealed partial class MirrorLink
         }
 
         _ = ForwardAsync(flush);
-        return new ValueTask(flush.Guest);
+        return waits ? new ValueTask(flush.Guest) : default;
     }
 
     /// <summary>Releases guest requests that were kept for the deadline although replies came. Called at each tick, by the timer.</summary>
@@ -30,7 +31,7 @@ public sealed partial class MirrorLink
         lock (_sync)
         {
             long replies = _session.Replies;
-            for (LinkedListNode<Forward>? node = _waiting.First; node is not null && now - node.Value.EnqueuedAt >= deadline.Ticks;)
+            for (LinkedListNode<Forward>? node = _waiting.First; node is not null && now - node.Value.EnteredAt >= deadline.Ticks;)
             {
                 Forward forward = node.Value;
                 node = node.Next;
@@ -51,10 +52,45 @@ public sealed partial class MirrorLink
             }
         }
 
+        // Before the guest can send its next request.
+        if (kept is not null)
+            _session.SpendPatience();
         foreach (Forward forward in kept ?? [])
             forward.Settle(null);
         foreach (ForwardedFlush flush in flushes ?? [])
             flush.Settle(null);
+    }
+
+    public void CountFrom(BlockRange range, long askedAt)
+    {
+        lock (_sync)
+        {
+            LinkedListNode<Forward>? node = _waiting.Last;
+            while (node is not null && (node.Value.IsCopy || node.Value.Range != range))
+                node = node.Previous;
+            // It may have been answered already.
+            if (node is null)
+                return;
+            node.Value.CountFrom(askedAt);
+            LinkedListNode<Forward>? before = node.Previous;
+            while (before is not null && before.Value.EnteredAt > askedAt)
+                before = before.Previous;
+            _waiting.Remove(node);
+            if (before is null)
+                _waiting.AddFirst(node);
+            else
+                _waiting.AddAfter(before, node);
+        }
+    }
+
+    /// <summary>How long a guest request has been kept that still waits.</summary>
+    internal long LongestKept(long now)
+    {
+        lock (_sync)
+        {
+            long since = _waiting.FirstOrDefault(forward => !forward.IsCopy)?.EnteredAt ?? now;
+            return now - Math.Min(since, _flushes.FirstOrDefault(flush => flush.GuestWaits)?.SentAt ?? now);
+        }
     }
 
     /// <summary>How long the oldest forwarded flush has been unanswered.</summary>

@@ -15,9 +15,6 @@ public enum MirrorLossCause
     /// <summary>A forwarded flush had no answer within its own deadline.</summary>
     FlushUnanswered,
 
-    /// <summary>A guest write waited for room in the window for the deadline: the peer is too slow.</summary>
-    WindowFull,
-
     /// <summary>The peer answered a forward with an error: its disk may lack the write.</summary>
     ForwardFailed,
 

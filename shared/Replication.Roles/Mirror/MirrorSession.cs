@@ -30,10 +30,11 @@ public sealed class MirrorSession : IAsyncDisposable
     private long _answered;
     private long _replies;
 
-    // Only the tick's; _ticking keeps a second one out.
+    // Only the tick's, others at most read; _ticking keeps a second one out.
     private int _ticking;
     private long _seenReplies;
     private long _silentTicks;
+    private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
     private bool _suspected;
 
     public MirrorSession(Guid token, MirrorSessionOptions options, IMirrorSessionObserver observer, TimeProvider time, ArrayPool<byte>? pool = null)
@@ -47,7 +48,7 @@ public sealed class MirrorSession : IAsyncDisposable
         if (tick < MirrorLimits.LeastTick)
             tick = MirrorLimits.LeastTick;
         Clock = new SessionClock(time, tick);
-        Window = new ForwardWindow(options.WindowBytes, Clock);
+        Window = new ForwardWindow(options.WindowBytes, this);
         _timer = time.CreateTimer(static session => ((MirrorSession)session!).Tick(), this, tick, tick);
     }
 
@@ -73,7 +74,28 @@ public sealed class MirrorSession : IAsyncDisposable
 
     internal ArrayPool<byte> Pool { get; }
 
-    internal bool GuestWaits => Options.Acknowledge == Acknowledge.Applied;
+    internal bool IsApplied => Options.Acknowledge == Acknowledge.Applied;
+
+    /// <summary>A guest request that enters now waits for the peer's answer.</summary>
+    internal bool GuestWaits => IsApplied && !IsPatienceSpent;
+
+    /// <summary>A guest request has waited for the whole deadline, and there has been no reply since: nobody waits for room or for an answer before the next one (No hostage: once).</summary>
+    internal bool IsPatienceSpent => Volatile.Read(ref _spentAtReplies) == Replies;
+
+    /// <summary>How much of its deadline the guest has borne by now: the peer's silence, or the longest wait of a request that still waits.</summary>
+    internal TimeSpan Borne
+    {
+        get
+        {
+            if (IsPatienceSpent)
+                return Options.Deadline;
+            long now = Clock.Now;
+            long borne = Math.Max(Volatile.Read(ref _silentTicks), now - (Window.OldestWait ?? now));
+            foreach (MirrorLink link in _links)
+                borne = Math.Max(borne, link.LongestKept(now));
+            return TimeSpan.FromTicks(borne);
+        }
+    }
 
     internal long Replies => Volatile.Read(ref _replies);
 
@@ -168,6 +190,9 @@ public sealed class MirrorSession : IAsyncDisposable
 
     internal void Replied() => Interlocked.Increment(ref _replies);
 
+    /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
+    internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
+
     private void Tick()
     {
         // A timer may fire again while its callback runs.
@@ -188,17 +213,13 @@ public sealed class MirrorSession : IAsyncDisposable
         long replies = Replies;
         bool quiet = Volatile.Read(ref _openPieces) > 0 && replies == _seenReplies;
         _seenReplies = replies;
-        _silentTicks = quiet ? _silentTicks + step : 0;
+        Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
         long now = Clock.Now;
         // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
         TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
         if (_silentTicks >= deadline.Ticks)
         {
             Lose(new MirrorLoss(MirrorLossCause.Silent, $"the secondary has not answered within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
-        }
-        else if (Window.OldestWait is { } since && now - since >= deadline.Ticks)
-        {
-            Lose(new MirrorLoss(MirrorLossCause.WindowFull, $"the secondary is too slow: a guest write found no room in the window within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
         }
         else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
         {
@@ -207,6 +228,9 @@ public sealed class MirrorSession : IAsyncDisposable
         else
         {
             Suspect(2 * _silentTicks >= deadline.Ticks);
+            // They go on at the end of this tick.
+            if (Window.GiveUp(now - deadline.Ticks))
+                SpendPatience();
             foreach (MirrorLink each in _links)
                 each.ReleaseKept(now, deadline);
         }

@@ -109,12 +109,14 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>From here on what begins to need a copy is copied by itself.</summary>
     public void BeginBackgroundCopies() => Keep("copy long zeroing", _copier!.RunAsync);
 
-    /// <summary>Waits until nothing needs a copy; the guest writes on, so that something may at once need one again.</summary>
-    /// <exception cref="VerbException">The session is lost.</exception>
+    /// <summary>Waits until nothing needs a copy, for as long as that becomes less; the guest writes on, so that something may at once need one again.</summary>
+    /// <exception cref="VerbException">The session is lost, or the guest outruns the mirror.</exception>
     public async Task WaitUntilCopiedAsync(CancellationToken cancellationToken)
     {
-        await _copier!.WaitUntilCopiedAsync().WaitAsync(cancellationToken);
+        bool copied = await _copier!.WaitUntilCopiedAsync(Limits.CopyPatience, cancellationToken);
         ThrowIfLost();
+        if (!copied)
+            throw new VerbException(VerbFailure.Failed, $"the guest writes faster than the mirror follows: {NeedsCopyBytes} bytes are still to be copied, no fewer than {Limits.CopyPatience.TotalSeconds:0} s ago; try again when it writes less");
     }
 
     /// <summary>Every disk of the secondary is flushed, and the marks of what had been answered before are cleared.</summary>

@@ -111,8 +111,8 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// Waits until nothing needs a copy, however long that takes, and drains the window, all while the guest writes on; then the gate closes. Where the guest has zeroed much in between the guest
-    /// goes on, and so does the wait.
+    /// Waits until nothing needs a copy, for as long as that becomes less, and drains the window, all while the guest writes on; then the gate closes. Where something has begun to need a copy
+    /// in between the guest goes on, and so does the wait, a bounded number of times.
     /// </summary>
     private async Task CopyAndCloseGateAsync(MirrorAttachment attachment, TimeSpan deadline, CancellationToken cancellationToken)
     {
@@ -127,7 +127,7 @@ internal sealed partial class PrimaryRole
             _gate.Open();
         }
 
-        throw new VerbException(VerbFailure.Failed, $"checkpoint failed: the guest zeroes faster than the mirror follows, {attachment.NeedsCopyBytes} bytes are still to be copied");
+        throw new VerbException(VerbFailure.Failed, $"checkpoint failed: the guest writes or zeroes faster than the mirror follows, {attachment.NeedsCopyBytes} bytes are still to be copied");
     }
 
     private async Task HoldUnderLeaseAsync(MirrorAttachment attachment, BegunCheckpoint begun, long heldAt, TimeSpan lease)

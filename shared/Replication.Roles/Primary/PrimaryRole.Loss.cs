@@ -17,8 +17,8 @@ internal sealed partial class PrimaryRole
     internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
     {
         _holds.Add(HoldReason.Settling);
-        // Silence and a full window have used the deadline up; any other loss comes at once, and the guest's requests with it.
-        TimeSpan left = loss.Cause is MirrorLossCause.Silent or MirrorLossCause.WindowFull ? TimeSpan.Zero : Options.Mirror.Deadline;
+        // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there for the question. Silence that ends a session has used it up.
+        TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
         _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left));
     }
 
@@ -80,7 +80,7 @@ internal sealed partial class PrimaryRole
             _suspicion = null;
         }
 
-        return left > TimeSpan.Zero ? await AskAsync(left) : answered;
+        return left > TimeSpan.Zero ? await AskAsync(left) ?? answered : answered;
     }
 
     private async Task<PeerPosition?> AskAsync(TimeSpan limit)

@@ -95,6 +95,40 @@ public sealed class LongZeroingTests
     }
 
     [Fact]
+    public async Task Who_waits_for_the_copies_waits_while_they_become_less_and_no_longer()
+    {
+        await using var f = await MarkFixture.AttachedAsync(new MirrorSessionOptions { Deadline = TimeSpan.FromHours(1) });
+        var patience = TimeSpan.FromSeconds(10);
+        Task running = f.Copier.RunAsync();
+        await f.Mirror.Quorum.DiscardAsync(new BlockRange(0, 32 * MiB));
+        await NeedAsync(f, 16 * MiB);
+        Task<bool> copied = f.Copier.WaitUntilCopiedAsync(patience, CancellationToken.None);
+        // One is answered, so another is enqueued: less needs a copy.
+        await f.Mirror.Held.Pending[0].ReleaseAsync();
+        await NeedAsync(f, 8 * MiB);
+        f.Mirror.Time.Advance(patience);
+        Assert.False(copied.IsCompleted);
+        while (!copied.IsCompleted)
+        {
+            f.Mirror.Time.Advance(patience);
+            await Task.Yield();
+        }
+
+        Assert.False(await copied);
+        Assert.Null(f.Mirror.Session.Loss);
+        Task<bool> all = f.Copier.WaitUntilCopiedAsync(patience, CancellationToken.None);
+        while (f.Marks.NeedsCopyBytes > 0 || f.Mirror.Session.UnansweredForwards > 0)
+        {
+            await f.Mirror.ReleaseAllAsync();
+            await Task.Yield();
+        }
+
+        Assert.True(await all.WaitAsync(TestTimeouts.Patience));
+        f.Copier.End();
+        await running.WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
     public async Task A_failed_local_write_needs_a_copy_however_large_it_was()
     {
         DeferredNode? local = null;
@@ -124,5 +158,11 @@ public sealed class LongZeroingTests
         await Assert.ThrowsAsync<BlockException>(() => write);
         Assert.Equal(MirrorLossCause.LocalFailed, f.Mirror.Session.Loss!.Cause);
         Assert.Equal(9 * MiB / Block, (await f.InFileAsync()).Length);
+    }
+
+    private static async Task NeedAsync(MarkFixture f, long bytes)
+    {
+        while (f.Marks.NeedsCopyBytes != bytes)
+            await Task.Yield();
     }
 }

@@ -127,26 +127,6 @@ public sealed class MirrorDeadlineTests
     }
 
     [Fact]
-    public async Task A_write_that_finds_no_room_for_the_deadline_ends_the_session()
-    {
-        await using var f = await AttachedAsync(new MirrorSessionOptions { Acknowledge = Acknowledge.Local, WindowBytes = 64 << 10 });
-        await f.Quorum.WriteAsync(0, Data(60 << 10, 1));
-        Task waits = f.Quorum.WriteAsync(1 << 20, Data(60 << 10, 2)).AsTask();
-        for (int i = 0; i < 10; i++)
-        {
-            // Replies come, for something small that overtakes nothing.
-            Task copy = f.Link.CopyAsync(2 << 20, Data(512, 1)).AsTask();
-            await f.Held.Pending[^1].ReleaseAsync();
-            await copy;
-            f.Advance(Deadline / 10);
-        }
-
-        Assert.Equal(MirrorLossCause.WindowFull, Assert.Single(f.Observer.Losses).Cause);
-        Assert.True(waits.IsCompletedSuccessfully);
-        await BlockAssert.FilledAsync(f.LocalDisk, new BlockRange(1 << 20, 60 << 10), 2);
-    }
-
-    [Fact]
     public async Task A_lost_connection_releases_writes_at_once_and_the_first_reason_stays()
     {
         await using var f = await AttachedAsync();
