@@ -18,6 +18,8 @@ public sealed class SlowLinkTests : InteropTest
     [Theory(Timeout = TestTimeoutMs)]
     [InlineData("applied", "64MiB", MiB)]
     [InlineData("local", "64MiB", MiB)]
+    [InlineData("local", "64MiB", 4 * MiB)]
+    [InlineData("applied", "128MiB", 4 * MiB)]
     public async Task A_full_window_over_one_gigabit_is_no_reason_to_detach(string acknowledge, string window, int requestBytes)
     {
         Random random = DeterministicRandom.Create();
