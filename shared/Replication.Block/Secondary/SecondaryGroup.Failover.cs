@@ -225,7 +225,7 @@ public sealed partial class SecondaryGroup
         // Of an earlier life of this node: what it marked has been synced since, or this node would not have had a view.
         _options.State.Files.Delete(DirtyFile(disk));
         BlockNode file = Decorated(_options.State.Files.Create(DirtyFile(disk), PersistentBitmap.FileBytes(disk.LengthBytes, disk.BlockSizeBytes), $"{disk.Name}.dirty"));
-        var dirty = new DirtyBlocks(await PersistentBitmap.CreateAsync(file, disk.LengthBytes, disk.BlockSizeBytes), file, _options.Power);
+        var dirty = new DirtyBlocks(await PersistentBitmap.CreateAllocatedAsync(file, disk.LengthBytes, disk.BlockSizeBytes), file, _options.Power);
         if (!_options.Power)
             return dirty;
         await dirty.PersistAsync();

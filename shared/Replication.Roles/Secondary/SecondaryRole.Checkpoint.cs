@@ -60,8 +60,7 @@ internal sealed partial class SecondaryRole
             throw new VerbException(VerbFailure.Refused, $"checkpoint is refused: it names generation {request.Generation}, the session was attached with {_attachedHistory[^1]}");
         if (State.Generation.Id != request.Generation.Id)
             State.AdoptHistory(_attachedHistory);
-
-        await SwitchAsync(new SwitchRequest
+        await SwitchOrDropHistoryAsync(new SwitchRequest
         {
             Next = record => record with
             {
@@ -78,6 +77,20 @@ internal sealed partial class SecondaryRole
         session.HasCommitted = true;
         LogStage();
         _lastCommit = request;
+    }
+
+    /// <summary>A generation that was named for this switch, and that no record has reached, never began: the view is the older one's.</summary>
+    private async Task SwitchOrDropHistoryAsync(SwitchRequest request)
+    {
+        try
+        {
+            await SwitchAsync(request);
+        }
+        catch
+        {
+            State.DropUnreached();
+            throw;
+        }
     }
 
     private async Task SwitchAsync(SwitchRequest request)

@@ -11,7 +11,8 @@ namespace Replication.Control.Tests.Peer;
 public sealed class GrpcPeerTests
 {
     private static readonly AttachRequest s_attach = new(
-        "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full) { AbandonView = true };
+        "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full)
+    { AbandonView = true };
 
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(200);
 

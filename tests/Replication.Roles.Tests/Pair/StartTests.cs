@@ -165,6 +165,20 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task A_first_commit_that_fails_leaves_the_secondary_in_the_generation_of_its_view()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await pair.Primary.FailoverAsync(force: false, default);
+        Assert.Equal(2UL, pair.Primary.GetStatus().Generation.Number);
+        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.CompleteSyncAsync), () => pair.SecondaryFaults.Add("node=record op=write nth=1 count=1 error=EIO"));
+        await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        Assert.Equal((NodeStage.Running, 1UL), (pair.Secondary!.GetStatus().Stage, pair.Secondary.GetStatus().Generation.Number));
+        await pair.StartAsync();
+        Assert.Equal(2UL, pair.Secondary.GetStatus().Generation.Number);
+        await pair.DisksAreEqualAsync();
+    }
+
+    [Fact]
     public async Task Stop_waits_for_a_slow_flush_of_the_secondary_without_holding_the_guest()
     {
         await using TestPair pair = await TestPair.StartedAsync();

@@ -32,7 +32,7 @@ public sealed class DrillTests
         bool takesOver = scenario is "primary-dies" or "old-primary-returns";
         Assert.Equal(takesOver ? 0 : null, report.RpoBytes);
         Assert.Equal(takesOver, report.RtoMs > 0);
-        Assert.Equal(scenario is "secondary-dies" or "secondary-hangs" or "link-cut", (report.LongestWriteMs, report.SyncedBytes) is (> 0, > 0));
+        Assert.Equal(scenario is "secondary-dies" or "secondary-hangs" or "link-cut", (report.LongestWriteMs, report.SyncedBytes) is ( > 0, > 0));
     }
 
     [Theory]
