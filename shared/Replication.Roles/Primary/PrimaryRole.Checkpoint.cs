@@ -164,7 +164,7 @@ internal sealed partial class PrimaryRole
         _gate.Open();
     }
 
-    /// <summary>Call under <see cref="_changes"/>, or when no verb can run any more.</summary>
+    /// <summary>Call under <see cref="_changes"/>.</summary>
     private void AbortHold(string cause)
     {
         if (_hold is not { } hold)

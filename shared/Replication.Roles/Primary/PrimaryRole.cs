@@ -109,7 +109,9 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         _stopping.Cancel();
         using (await _verbs.EnterAsync())
         {
-            AbortHold("the primary is shutting down");
+            // An End that is under way holds the changes, and releases the hold that it has seen there.
+            using (await _changes.EnterAsync())
+                AbortHold("the primary is shutting down");
             if (_attachment is { } attachment)
                 await DetachOrderlyAsync(attachment);
         }
