@@ -14,6 +14,7 @@
 using System.Diagnostics;
 using Colo.Protocol.V1;
 using Replication.Block;
+using Replication.Controller.Drill.Model;
 using Replication.Controller.Drill.Pair;
 using Replication.Controller.Nodes;
 
@@ -29,6 +30,8 @@ internal sealed class OldPrimaryReturns : IScenario
     // Writes that wait at the stopped node for its return.
     private const int Probes = 8;
     private const int ProbeBytes = 4096;
+    private const byte Waiting = 0xEE;
+    private const byte Fenced = 0xEF;
 
     public string Name => "old-primary-returns";
 
@@ -64,7 +67,7 @@ internal sealed class OldPrimaryReturns : IScenario
     private static async Task<string> ReturnAsync(DrillRun run, BlockNode other, CancellationToken cancellationToken)
     {
         run.PrimaryGuest!.ForbidWrites();
-        Task<bool>[] probes = [.. Enumerable.Range(0, Probes).Select(_ => IsAcknowledgedAsync(other))];
+        Task<bool>[] probes = [.. Enumerable.Range(0, Probes).Select(_ => IsAcknowledgedAsync(other, Waiting))];
         run.Pair.Thaw(NodeSide.Primary);
         await Outage.WaitStageAsync(run, NodeSide.Primary, NodeStage.Fenced, cancellationToken);
         bool[] acknowledged = await Task.WhenAll(probes).WaitAsync(Limits.Drain, cancellationToken);
@@ -72,6 +75,8 @@ internal sealed class OldPrimaryReturns : IScenario
         long wrong = acknowledged.Count(yes => yes) + run.PrimaryGuest.WritesAgainstTheRule;
         if (wrong > 0)
             throw new DrillException($"the old primary has acknowledged {wrong} writes that were sent after the promotion");
+        // They failed, and may have reached the old primary's disk before it knew.
+        run.Model.Abandon(new GuestRequest(NodeSide.Primary, 0, RequestKind.Write, new BlockRange(0, ProbeBytes), Probe(Waiting)));
         await CheckFencedAsync(run, cancellationToken);
         return $"fenced; {Probes} writes that had waited at it failed";
     }
@@ -90,18 +95,16 @@ internal sealed class OldPrimaryReturns : IScenario
         if (status.Stage != NodeStage.Fenced)
             throw new DrillException($"split brain: the old primary is {WireNames.Of(status.Stage)} beside a promoted secondary");
         BlockNode guest = await run.ConnectAsync(NodeSide.Primary, 0, cancellationToken);
-        if (await IsAcknowledgedAsync(guest).WaitAsync(Limits.Drain, cancellationToken))
+        if (await IsAcknowledgedAsync(guest, Fenced).WaitAsync(Limits.Drain, cancellationToken))
             throw new DrillException("split brain: the old primary has acknowledged a write beside a promoted secondary");
     }
 
-    /// <summary>A write of what no guest writes. Where it reached the disk though it failed, the comparison finds it.</summary>
-    private static async Task<bool> IsAcknowledgedAsync(BlockNode disk)
+    /// <summary>A write of what no guest writes. Where it reached the disk of a fenced node though it failed, the comparison finds it.</summary>
+    private static async Task<bool> IsAcknowledgedAsync(BlockNode disk, byte value)
     {
-        byte[] data = new byte[ProbeBytes];
-        Array.Fill(data, (byte)0xEE);
         try
         {
-            await disk.WriteAsync(0, data);
+            await disk.WriteAsync(0, Probe(value));
             return true;
         }
         catch (BlockException)
@@ -109,4 +112,6 @@ internal sealed class OldPrimaryReturns : IScenario
             return false;
         }
     }
+
+    private static byte[] Probe(byte value) => [.. Enumerable.Repeat(value, ProbeBytes)];
 }
