@@ -35,6 +35,7 @@ internal enum HoldReason
 internal sealed class GuestHolds(GuestAdmission admission)
 {
     private readonly Lock _lock = new();
+    private readonly HashSet<object> _unsettled = []; // guarded by _lock: the sessions of Settling
     private HoldReason _reasons; // guarded by _lock
     private AdmissionHold? _hold; // guarded by _lock
 
@@ -42,12 +43,24 @@ internal sealed class GuestHolds(GuestAdmission admission)
 
     public void Remove(HoldReason reason) => Change(HoldReason.None, reason);
 
-    private void Change(HoldReason add, HoldReason remove)
+    /// <summary>A session has ended: <see cref="HoldReason.Settling"/> until every one of them is settled. One may end while the end of an earlier one is not settled yet.</summary>
+    public void BeginSettling(object session) => Change(HoldReason.Settling, HoldReason.None, session);
+
+    /// <summary>It is settled what the session's end means; of a session that has not ended, nothing.</summary>
+    public void EndSettling(object session) => Change(HoldReason.None, HoldReason.Settling, session);
+
+    private void Change(HoldReason add, HoldReason remove, object? session = null)
     {
         // Whoever waited goes on when the batch ends, outside of the lock.
         using IoBatch.Scope batch = IoBatch.Enter();
         lock (_lock)
         {
+            if (session is not null && add != HoldReason.None)
+                _unsettled.Add(session);
+            else if (session is not null)
+                _unsettled.Remove(session);
+            if (_unsettled.Count > 0)
+                remove &= ~HoldReason.Settling;
             _reasons = (_reasons | add) & ~remove;
             GuestHold scope = ScopeOf(_reasons);
             if (scope != (_hold?.Scope ?? GuestHold.None))

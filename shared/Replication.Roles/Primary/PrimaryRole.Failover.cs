@@ -137,7 +137,7 @@ internal sealed partial class PrimaryRole
 
         await attachment.RemoveChildrenAsync();
         await attachment.CloseAsync();
-        _holds.Remove(HoldReason.Settling);
+        _holds.EndSettling(attachment);
         return begun.Epoch;
     }
 

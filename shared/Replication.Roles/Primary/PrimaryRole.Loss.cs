@@ -16,7 +16,7 @@ internal sealed partial class PrimaryRole
     /// <summary>Called by the session, before it fails its pending forwards, on whichever thread noticed. Must not block.</summary>
     internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
     {
-        _holds.Add(HoldReason.Settling);
+        _holds.BeginSettling(attachment);
         // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there for the question. Silence that ends a session has used it up.
         TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
         _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left));
@@ -58,7 +58,7 @@ internal sealed partial class PrimaryRole
                 await DetachUnderChangesAsync(loss.CauseText, loss.Message);
         }
 
-        _holds.Remove(HoldReason.Settling);
+        _holds.EndSettling(attachment);
         await attachment.CloseAsync();
     }
 
