@@ -9,6 +9,7 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
+    private readonly ReconnectPace _pace; // the loop's own
     private bool _following; // guarded by _changes: the loop runs
 
     /// <summary>Called under <see cref="_changes"/> when the stage becomes detached; a loop that has not noticed yet goes on.</summary>
@@ -22,7 +23,7 @@ internal sealed partial class PrimaryRole
 
     private async Task FollowPeerAsync()
     {
-        var pace = new ReconnectPace(Time, _context.Random);
+        _pace.Begin();
         try
         {
             while (await IsStillWantedAsync())
@@ -33,9 +34,9 @@ internal sealed partial class PrimaryRole
                     continue;
                 PeerPosition? position = await AskAsync(Limits.PositionQuestionDeadline);
                 if (position is null)
-                    pace.PeerIsGone();
-                else if (!await FenceDetachedAsync(position) && Options.Mirror.Resync == ResyncPolicy.Auto && _transport is not null && pace.IsDue(position))
-                    await TryComeBackAsync(position, pace);
+                    _pace.PeerIsGone();
+                else if (!await FenceDetachedAsync(position) && Options.Mirror.Resync == ResyncPolicy.Auto && _transport is not null && _pace.IsDue(position))
+                    await TryComeBackAsync(position);
             }
         }
         catch (OperationCanceledException)
@@ -60,7 +61,7 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    private async Task TryComeBackAsync(PeerPosition position, ReconnectPace pace)
+    private async Task TryComeBackAsync(PeerPosition position)
     {
         using AsyncMutex.Holder? verb = _verbs.TryEnter();
         if (verb is null || _stage != NodeStage.Detached)
@@ -69,17 +70,17 @@ internal sealed partial class PrimaryRole
         {
             await ResyncUnderVerbsAsync(abandonView: false, CancellationToken.None);
             _cameBackByItself = true;
-            pace.Succeeded();
+            _pace.Tried();
         }
         catch (VerbException e) when (e.NeedsOperator)
         {
-            pace.Block(position);
+            _pace.Block(position);
             Journal.Publish(EventTypes.Error, ("verb", "resync"), ("message", e.Message));
             _context.Log.Warn($"the pair does not come back by itself: {e.Message}");
         }
         catch (VerbException e)
         {
-            pace.Failed();
+            _pace.Tried();
             _context.Log.Warn($"the pair has not come back, and the next attempt follows: {e.Message}");
         }
     }

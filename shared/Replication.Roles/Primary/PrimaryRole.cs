@@ -38,6 +38,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         _gate = new GroupGate(context.Time);
         var admission = new GuestAdmission();
         _holds = new GuestHolds(admission);
+        _pace = new ReconnectPace(context.Time, context.Random);
         _disks = [.. disks.Select(disk => Disk(disk.Name, disk.Node, admission))];
         _peer = context.Options.Peer.Control is { } address ? context.ConnectPeer(address) : null;
         _transport = context.Options.Peer.Mirror is { } mirror ? context.ConnectMirror(mirror) : null;

@@ -2,11 +2,14 @@ using Replication.Block.State;
 
 namespace Replication.Roles.Primary;
 
-/// <summary>When the next attempt to come back is due. Used by one loop.</summary>
+/// <summary>
+/// When the next attempt to come back is due. Used by one loop at a time. An attempt that succeeds counts as well: each outage costs the guest a deadline, so a pair that comes back and is lost at
+/// once again and again waits longer each time. A session that has lived for longer than the longest wait ends the series.
+/// </summary>
 internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
 {
     private readonly BackOff _backOff = new(random);
-    private long _failedAt;
+    private long _triedAt;
     private TimeSpan _wait;
     private (NodeStage Stage, Guid Generation, ulong Epoch)? _blockedAt;
 
@@ -16,12 +19,23 @@ internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
         if (_blockedAt == PlaceOf(position))
             return false;
         _blockedAt = null;
-        return time.GetElapsedTime(_failedAt) >= _wait;
+        return time.GetElapsedTime(_triedAt) >= _wait;
     }
 
-    public void Failed()
+    /// <summary>The pair is lost anew.</summary>
+    public void Begin()
     {
-        _failedAt = time.GetTimestamp();
+        _blockedAt = null;
+        if (time.GetElapsedTime(_triedAt) <= Limits.ReconnectLongestWait)
+            return;
+        _wait = TimeSpan.Zero;
+        _backOff.Reset();
+    }
+
+    /// <summary>An attempt is over, whichever way.</summary>
+    public void Tried()
+    {
+        _triedAt = time.GetTimestamp();
         _wait = _backOff.Next();
     }
 
@@ -29,12 +43,6 @@ internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
     public void Block(PeerPosition position) => _blockedAt = PlaceOf(position);
 
     public void PeerIsGone() => _blockedAt = null;
-
-    public void Succeeded()
-    {
-        _wait = TimeSpan.Zero;
-        _backOff.Reset();
-    }
 
     private static (NodeStage Stage, Guid Generation, ulong Epoch) PlaceOf(PeerPosition position) =>
         (position.Stage, position.History.Count == 0 ? default : position.Generation.Id, position.Epoch);
