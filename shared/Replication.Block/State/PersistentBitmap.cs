@@ -178,8 +178,10 @@ public sealed class PersistentBitmap : IAsyncDisposable
                 BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(i * WordBytes), Bits.GetWord(word));
             }
 
-            if (count > 0)
-                await _file.WriteAsync(range.OffsetBytes, image.AsMemory(0, words * WordBytes));
+            if (count == 0)
+                return 0;
+            await _file.WriteAsync(range.OffsetBytes, image.AsMemory(0, words * WordBytes));
+            Settle(firstWord, words);
             return count;
         }
         catch (BlockException)
@@ -286,6 +288,12 @@ public sealed class PersistentBitmap : IAsyncDisposable
                 Bits.ClearInWord(word + i, change.Mask(word + i));
         }
 
+        Settle(word, words);
+    }
+
+    // The file has these words as memory has them.
+    private void Settle(long word, int words)
+    {
         if (_settled)
             return;
         lock (_sync)

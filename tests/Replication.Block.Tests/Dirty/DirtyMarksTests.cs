@@ -84,6 +84,23 @@ public sealed class DirtyMarksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_clear_that_failed_and_then_succeeds_costs_later_writes_nothing()
+    {
+        const long OtherWord = 70;
+        await _marks.BeforeWriteAsync(Blocks(1));
+        _file.After = (_, range) => throw new BlockException(BlockErrorKind.Io, "dirty", BlockOperation.Write, range, "told to fail");
+        await _marks.EndPassAsync(Begin());
+        _file.After = null;
+        await _marks.BeforeWriteAsync(Blocks(OtherWord));
+        CleaningPass pass = Begin();
+        await _marks.BeforeWriteAsync(Blocks(OtherWord));
+        Assert.Equal(Block, await _marks.EndPassAsync(pass));
+        long writes = _marks.FileWrites;
+        await _marks.BeforeWriteAsync(Blocks(OtherWord));
+        Assert.Equal(writes, _marks.FileWrites);
+    }
+
+    [Fact]
     public async Task A_writer_that_finds_its_mark_before_the_clear_keeps_it()
     {
         await _marks.BeforeWriteAsync(Blocks(1));
