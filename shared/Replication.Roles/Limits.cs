@@ -9,6 +9,9 @@ internal static class Limits
     /// <summary>Pause between two such questions: short against an operator's patience, long against a refused connection.</summary>
     public static readonly TimeSpan PositionQuestionInterval = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long a sync waits for the secondary to say which ranges read as zeroes: some look-ups in a file's extents, beside whatever else its disk is busy with.</summary>
+    public static readonly TimeSpan StatusQuestionDeadline = TimeSpan.FromSeconds(30);
+
     /// <summary>The median wait after the first attempt to come back that failed: a link that flaps is usually back by then.</summary>
     public static readonly TimeSpan ReconnectFirstWait = TimeSpan.FromMilliseconds(250);
 

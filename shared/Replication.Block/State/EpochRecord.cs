@@ -6,7 +6,7 @@ namespace Replication.Block.State;
 /// <summary>Where a node stands: the one durable truth about its generation, epoch, stage and live overlays, replaced as a whole.</summary>
 /// <remarks>
 /// On disk, little-endian: magic 8 bytes, version u32, length u32, CRC-32C u32 (of all the length's bytes, itself as zero), reserved u32, sequence u64, group id 16 bytes (as it is written),
-/// generation number u64, generation id 16 bytes, epoch u64, stage u8, flags u8, reserved 6 bytes, overlay set u64.
+/// generation number u64, generation id 16 bytes, epoch u64, stage u8, flags u8, reserved 6 bytes, overlay set u64, pair id 16 bytes.
 /// </remarks>
 public sealed record EpochRecord
 {
@@ -14,7 +14,7 @@ public sealed record EpochRecord
     internal const int SlotBytes = 512;
 
     private const uint Version = 1;
-    private const int EncodedBytes = 96;
+    private const int EncodedBytes = 112;
     private const int ChecksumOffset = 16;
 
     private static ReadOnlySpan<byte> Magic => "COLOEPOC"u8;
@@ -38,6 +38,11 @@ public sealed record EpochRecord
     /// <summary>The live overlay set; 0 where there is none.</summary>
     public ulong OverlaySet { get; init; }
 
+    /// <summary>
+    /// What this node's disks and its peer's have in common: a random id that a sync gives to both sides, and that no third node has. Empty where the disks are nobody's.
+    /// </summary>
+    public Guid PairId { get; init; }
+
     internal void Encode(Span<byte> slot)
     {
         slot.Clear();
@@ -52,6 +57,7 @@ public sealed record EpochRecord
         slot[80] = (byte)Stage;
         slot[81] = (byte)Flags;
         BinaryPrimitives.WriteUInt64LittleEndian(slot[88..], OverlaySet);
+        Invariant.Check(PairId.TryWriteBytes(slot[96..], bigEndian: true, out _), "a pair id has 16 bytes");
         BinaryPrimitives.WriteUInt32LittleEndian(slot[ChecksumOffset..], Checksum.Crc32C(slot[..EncodedBytes]));
     }
 
@@ -82,6 +88,7 @@ public sealed record EpochRecord
             Stage = (NodeStage)slot[80],
             Flags = (EpochFlags)slot[81],
             OverlaySet = BinaryPrimitives.ReadUInt64LittleEndian(slot[88..]),
+            PairId = new Guid(slot.Slice(96, 16), bigEndian: true),
         };
         return true;
     }

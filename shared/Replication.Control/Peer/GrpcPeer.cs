@@ -50,6 +50,7 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
             return new AttachReply(Session(response.Session), response.Epoch, Value<NodeStage>(response.Stage, "stage"))
             {
                 OverlayFreeBytes = InRange(response.OverlayFreeBytes, 0, long.MaxValue, "overlay_free_bytes"),
+                FoundPairId = IdOrNone(response.FoundPairId, "found_pair_id"),
             };
         });
     }
@@ -82,7 +83,11 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
         var request = new GetGenerationRequest { Versions = ProtocolRange.Ours, Group = group };
         GetGenerationResponse response = await CallAsync(options => _peer.GetGenerationAsync(request, options), _answerWithin, cancellationToken);
         return Read(() => new PeerPosition(
-            Value<NodeRole>(response.Role, "role"), Value<NodeStage>(response.Stage, "stage"), History(response.History, "history"), response.Epoch));
+            Value<NodeRole>(response.Role, "role"), Value<NodeStage>(response.Stage, "stage"), History(response.History, "history"), response.Epoch)
+        {
+            PairId = IdOrNone(response.PairId, "pair_id"),
+            Incarnation = Id(response.Incarnation, "incarnation"),
+        });
     }
 
     public async Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken)
@@ -90,7 +95,10 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
         var request = new HoldRequest { Group = group, Generation = ToWire(generation), LeaseMs = (long)Math.Ceiling(lease.TotalMilliseconds) };
         HoldResponse response = await CallAsync(options => _peer.HoldAsync(request, options), _answerWithin, cancellationToken);
         return Read(() => new PeerPosition(
-            NodeRole.Primary, Value<NodeStage>(response.Stage, "stage"), [Generation(response.Generation, "generation")], response.Epoch));
+            NodeRole.Primary, Value<NodeStage>(response.Stage, "stage"), [Generation(response.Generation, "generation")], response.Epoch)
+        {
+            PairId = IdOrNone(response.PairId, "pair_id"),
+        });
     }
 
     public async Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken)

@@ -23,6 +23,7 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
             Stage = ToWire(reply.Stage),
             Generation = ToWire(node.GetStatus().Generation),
             OverlayFreeBytes = reply.OverlayFreeBytes,
+            FoundPairId = ToWireOrNone(reply.FoundPairId),
         };
     });
 
@@ -63,6 +64,8 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
             Stage = ToWire(position.Stage),
             History = { position.History.Select(ToWire) },
             Epoch = position.Epoch,
+            PairId = ToWireOrNone(position.PairId),
+            Incarnation = ToWire(position.Incarnation),
         };
     });
 
@@ -70,7 +73,7 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
     {
         PeerPosition position = await node.HoldAsync(
             Name(request.Group, "group"), Generation(request.Generation, "generation"), Milliseconds(request.LeaseMs, 1, "lease_ms"), context.CancellationToken);
-        return new HoldResponse { Stage = ToWire(position.Stage), Generation = ToWire(position.Generation), Epoch = position.Epoch };
+        return new HoldResponse { Stage = ToWire(position.Stage), Generation = ToWire(position.Generation), Epoch = position.Epoch, PairId = ToWireOrNone(position.PairId) };
     });
 
     public override Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>

@@ -74,6 +74,7 @@ internal static class WireMessages
         PrimaryControl = request.PrimaryControl,
         Sync = (V1.SyncMode)request.Sync,
         AbandonView = request.AbandonView,
+        PairId = ToWireOrNone(request.PairId),
     };
 
     public static AttachRequest FromWire(V1.AttachMirrorRequest request)
@@ -90,6 +91,7 @@ internal static class WireMessages
             Value<SyncMode>(request.Sync, "sync"))
         {
             AbandonView = request.AbandonView,
+            PairId = IdOrNone(request.PairId, "pair_id"),
         };
     }
 

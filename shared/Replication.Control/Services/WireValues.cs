@@ -34,7 +34,12 @@ internal static class WireValues
     public static Guid Session(ByteString bytes) => Id(bytes, "session");
 
     /// <summary>A checkpoint's attempt; a controller may leave it out.</summary>
-    public static Guid Attempt(ByteString bytes) => bytes.IsEmpty ? Guid.Empty : Id(bytes, "attempt");
+    public static Guid Attempt(ByteString bytes) => IdOrNone(bytes, "attempt");
+
+    /// <summary>An id that may be missing: no bytes stand for none.</summary>
+    public static Guid IdOrNone(ByteString bytes, string field) => bytes.IsEmpty ? Guid.Empty : Id(bytes, field);
+
+    public static ByteString ToWireOrNone(Guid id) => id == Guid.Empty ? ByteString.Empty : ToWire(id);
 
     public static Generation Generation(V1.Generation? generation, string field)
     {

@@ -12,6 +12,9 @@ public sealed record AttachRequest(string Group, IReadOnlyList<Generation> Histo
 {
     /// <summary>The secondary gives its view up, durably, and is no node to fail over to until the sync is done: what is missing does not fit its overlay.</summary>
     public bool AbandonView { get; init; }
+
+    /// <summary>What the two will have in common once the sync is done: the id that both have on record, or a new one; empty: nothing that anybody may rely on later.</summary>
+    public Guid PairId { get; init; }
 }
 
 /// <param name="Session">Token of the new session; the mirror export of a disk is NAME@TOKEN (32 hexadecimal digits).</param>
@@ -21,6 +24,9 @@ public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage)
 {
     /// <summary>Bytes of old content that the overlay can still take: what bounds a sync that keeps the view.</summary>
     public long OverlayFreeBytes { get; init; } = long.MaxValue;
+
+    /// <summary>The pair id that the secondary had on record when it was attached; whose it is, the position that was asked for before may not say any more.</summary>
+    public Guid FoundPairId { get; init; }
 }
 
 /// <summary>Where the other node stands, by its record.</summary>
@@ -28,6 +34,12 @@ public sealed record PeerPosition(NodeRole Role, NodeStage Stage, IReadOnlyList<
 {
     /// <summary>The generation in force.</summary>
     public Generation Generation => History[^1];
+
+    /// <summary>What its disks have in common with its peer's; empty: nothing that anybody relies on.</summary>
+    public Guid PairId { get; init; }
+
+    /// <summary>Random, drawn when the node was opened: another one means that it has been restarted.</summary>
+    public Guid Incarnation { get; init; }
 }
 
 /// <summary>

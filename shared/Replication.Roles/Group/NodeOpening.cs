@@ -35,6 +35,7 @@ internal static class NodeOpening
                 ConnectPeer = services.ConnectPeer,
                 ConnectMirror = services.ConnectMirror,
                 NewId = services.NewId,
+                Incarnation = services.NewId(),
                 Random = services.Random,
                 Decorate = services.Decorate,
             };

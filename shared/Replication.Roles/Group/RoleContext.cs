@@ -28,6 +28,9 @@ internal sealed class RoleContext
     /// <summary>Random ids: tokens and generations.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
 
+    /// <summary>Tells this run of the node from every other one.</summary>
+    public required Guid Incarnation { get; init; }
+
     /// <summary>Randomness of waits, from 0 to 1.</summary>
     public Func<double> Random { get; init; } = System.Random.Shared.NextDouble;
 

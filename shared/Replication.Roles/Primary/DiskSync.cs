@@ -23,14 +23,13 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
 
     public async Task RunAsync(Action<long> advanced, CancellationToken cancellationToken)
     {
-        BlockNode mirror = attachment.LinkOf(disk);
         try
         {
             for (long offset = 0; offset < disk.Quorum.LengthBytes;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var chunk = new BlockRange(offset, Math.Min(Limits.DigestCallBytes, disk.Quorum.LengthBytes - offset));
-                await SyncChunkAsync(chunk, mirror, cancellationToken);
+                await SyncChunkAsync(chunk, cancellationToken);
                 offset = chunk.EndBytes;
                 advanced(chunk.LengthBytes);
             }
@@ -46,7 +45,7 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
         }
     }
 
-    private async Task SyncChunkAsync(BlockRange chunk, BlockNode mirror, CancellationToken cancellationToken)
+    private async Task SyncChunkAsync(BlockRange chunk, CancellationToken cancellationToken)
     {
         for (long offset = chunk.OffsetBytes; offset < chunk.EndBytes;)
         {
@@ -54,20 +53,20 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             Extent local = await disk.Quorum.StatusAsync(rest);
             var extent = new BlockRange(offset, local.LengthBytes);
             if (local.Flags.HasFlag(ExtentFlags.Zero))
-                await ZeroWhereNeededAsync(extent, mirror, cancellationToken);
+                await ZeroWhereNeededAsync(extent, cancellationToken);
             else if (useDigests)
-                await CopyDifferingAsync(extent, mirror, cancellationToken);
+                await CopyDifferingAsync(extent, cancellationToken);
             else
                 await CopyAsync(extent, cancellationToken);
             offset = extent.EndBytes;
         }
     }
 
-    private async Task ZeroWhereNeededAsync(BlockRange range, BlockNode mirror, CancellationToken cancellationToken)
+    private async Task ZeroWhereNeededAsync(BlockRange range, CancellationToken cancellationToken)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
-            Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
+            Extent remote = await attachment.AskStatusAsync(disk, BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (!remote.Flags.HasFlag(ExtentFlags.Zero))
                 await CopyAsync(extent, cancellationToken);
@@ -75,11 +74,11 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
         }
     }
 
-    private async Task CopyDifferingAsync(BlockRange range, BlockNode mirror, CancellationToken cancellationToken)
+    private async Task CopyDifferingAsync(BlockRange range, CancellationToken cancellationToken)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
-            Extent remote = await mirror.StatusAsync(BlockRange.FromBounds(offset, range.EndBytes));
+            Extent remote = await attachment.AskStatusAsync(disk, BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (remote.Flags.HasFlag(ExtentFlags.Zero))
                 await CopyAsync(extent, cancellationToken);

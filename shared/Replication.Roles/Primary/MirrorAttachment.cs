@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Block.Dirty;
 using Replication.Block.Replication;
 using Replication.Roles.Mirror;
@@ -23,8 +24,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private MarkCopier? _copier;
     private int _closing; // 0 or 1; Interlocked
 
-    private MirrorAttachment(PrimaryRole role, RoleContext context, Guid token, MirrorSessionOptions options, CopyPace pace)
+    private MirrorAttachment(PrimaryRole role, RoleContext context, Guid token, Guid pairId, MirrorSessionOptions options, CopyPace pace)
     {
+        PairId = pairId;
         _role = role;
         _context = context;
         _pace = pace;
@@ -37,13 +39,16 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
 
     public Guid Token => Session.Token;
 
+    /// <summary>What the two nodes have in common once this session's first commit is done, or had before.</summary>
+    public Guid PairId { get; }
+
     /// <summary>Connects every disk's export of the session; nothing is forwarded yet.</summary>
     /// <exception cref="VerbException">An export cannot be reached, or has another length.</exception>
-    public static async Task<MirrorAttachment> ConnectAsync(PrimaryRole role, RoleContext context, IMirrorTransport transport, Guid token, IReadOnlyList<PrimaryDisk> disks, CancellationToken cancellationToken)
+    public static async Task<MirrorAttachment> ConnectAsync(PrimaryRole role, RoleContext context, IMirrorTransport transport, Guid token, Guid pairId, IReadOnlyList<PrimaryDisk> disks, CancellationToken cancellationToken)
     {
         MirrorOptions options = context.Options.Mirror;
         var attachment = new MirrorAttachment(
-            role, context, token, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate));
+            role, context, token, pairId, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate));
         try
         {
             foreach (PrimaryDisk disk in disks)
@@ -161,7 +166,25 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         }
     }
 
-    /// <summary>The link of a disk: what a sync asks for the status of the secondary's disk.</summary>
+    /// <summary>Which of the secondary's ranges read as zeroes. A question is no forward, whose silence would end the session: it has a deadline of its own.</summary>
+    /// <exception cref="VerbException">The secondary's disk does not answer.</exception>
+    public async ValueTask<Extent> AskStatusAsync(PrimaryDisk disk, BlockRange range)
+    {
+        ValueTask<Extent> asked = LinkOf(disk).StatusAsync(range);
+        if (asked.IsCompleted)
+            return await asked;
+        try
+        {
+            return await asked.AsTask().WaitAsync(Limits.StatusQuestionDeadline, _time);
+        }
+        catch (TimeoutException e)
+        {
+            throw new VerbException(
+                VerbFailure.Failed, $"the secondary has not said within {Limits.StatusQuestionDeadline.TotalSeconds:0} s what disk '{disk.Name}' holds at {range}; see whether its disk hangs", e);
+        }
+    }
+
+    /// <summary>The link of a disk: what a comparison asks about the secondary's disk.</summary>
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
 
     /// <summary>Before each copy of a sync: waits for as long as the configured rate wants it, or until the session is lost.</summary>

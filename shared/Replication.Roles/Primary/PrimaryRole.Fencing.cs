@@ -139,7 +139,11 @@ internal sealed partial class PrimaryRole
     {
         NodeStage stage = _stage;
         EpochRecord record = State.Record;
-        return new PeerPosition(NodeRole.Primary, stage == NodeStage.Waiting && record.Stage == NodeStage.Detached ? NodeStage.Detached : stage, State.History, record.Epoch);
+        return new PeerPosition(NodeRole.Primary, stage == NodeStage.Waiting && record.Stage == NodeStage.Detached ? NodeStage.Detached : stage, State.History, record.Epoch)
+        {
+            PairId = record.PairId,
+            Incarnation = _context.Incarnation,
+        };
     }
 
     private void CheckGroup(string group)

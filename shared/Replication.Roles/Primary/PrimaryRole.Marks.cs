@@ -103,9 +103,16 @@ internal sealed partial class PrimaryRole
     /// <summary>A start or resync has been taken back: marks that it began for are of no use, unless the record has come to rely on them.</summary>
     private Task EndUntrustedMarkingAsync() => MarksTrusted ? Task.CompletedTask : EndMarkingAsync();
 
-    /// <summary>The secondary is what the marks are about: it was at our last checkpoint, in this generation. Another one, or one restored from older state, is compared by digests.</summary>
+    /// <summary>This primary and that secondary have the same pair id on record: whatever has been the secondary's since, this primary has told it, or has marked.</summary>
+    private bool IsOurs(PeerPosition position) => position.PairId != Guid.Empty && position.PairId == State.Record.PairId;
+
+    /// <summary>That secondary has a pair id on record, and it is another one.</summary>
+    private bool IsAnothers(PeerPosition position) => position.PairId != Guid.Empty && position.PairId != State.Record.PairId;
+
+    /// <summary>The secondary is what the marks are about. Another one, or one restored from a state before our last checkpoint, is compared by digests.</summary>
     private bool MarksDescribe(PeerPosition position) =>
         MarksTrusted
+        && IsOurs(position)
         && position.History.Count > 0
         && position.Generation.Id == State.Generation.Id
         && position.Epoch >= State.Record.Epoch

@@ -90,7 +90,9 @@ internal sealed partial class PrimaryRole
             throw NeedsStart($"the peer is a {StageTable.NameOf(position.Role)} in stage {StageTable.NameOf(position.Stage)}");
         if (History.Compare(State.History, position.History) != HistoryRelation.Same)
             throw NeedsStart($"the secondary's view is of generation {position.Generation}, this primary is at {State.Generation}");
-        // Its epoch tells it from a secondary that this primary has been with since: only the first commit of a start makes the two equal.
+        if (!IsOurs(position))
+            throw NeedsStart("this primary has been with another secondary since, or the secondary with another primary");
+        // One that was restored from an older state.
         if (position.Epoch < State.Record.Epoch)
             throw NeedsStart($"the secondary's view is of epoch {position.Epoch}, this primary is at epoch {State.Record.Epoch}");
     }
@@ -99,12 +101,13 @@ internal sealed partial class PrimaryRole
         new(VerbFailure.Refused, $"resync is refused: {reason}; run start") { NeedsOperator = true };
 
     /// <summary>Opens a session that what is marked can go through. Where it does not fit the overlay the secondary keeps its view and the verb is refused, unless the operator has said otherwise.</summary>
-    private async Task<AttachReply> OpenSessionAsync(IReplicationPeer peer, AttachOrder order, bool byMarks, UndoStack undo, CancellationToken cancellationToken)
+    private async Task<AttachReply> OpenSessionAsync(IReplicationPeer peer, AttachOrder order, Guid pairId, bool byMarks, UndoStack undo, CancellationToken cancellationToken)
     {
         var request = new AttachRequest(
             Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, order.Sync)
         {
             AbandonView = order.AbandonsView,
+            PairId = pairId,
         };
         AttachReply reply = await AttachOnceAsync(peer, request, undo, cancellationToken);
         // Without marks nobody knows what there is to copy; an overlay that then runs out of room ends the session.

@@ -63,7 +63,7 @@ internal sealed partial class PrimaryRole
 
         await JudgeAsync(position);
         if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
-            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary does not know its generation; if the old peer is gone, run failover --node primary");
+            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");
         Check(verb);
         return position;
     }
@@ -73,12 +73,17 @@ internal sealed partial class PrimaryRole
         IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
-        bool describePeer = MarksDescribe(await peer.GetPositionAsync(Options.Group, cancellationToken));
+        PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+        bool describePeer = MarksDescribe(position);
         bool byMarks = describePeer && order.Sync == SyncMode.Auto;
-        AttachReply reply = await OpenSessionAsync(peer, order, byMarks, undo, cancellationToken);
+        Guid pairId = IsOurs(position) ? position.PairId : _context.NewId();
+        AttachReply reply = await OpenSessionAsync(peer, order, pairId, byMarks, undo, cancellationToken);
+        // What was judged must be what is attached: another node at this address, or this one after a reboot, is judged anew.
+        if (reply.FoundPairId != position.PairId)
+            throw new VerbException(VerbFailure.Failed, "the secondary has become another one between two questions; try again");
         await AdoptEpochAsync(reply.Epoch);
 
-        MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, _disks, cancellationToken);
+        MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, pairId, _disks, cancellationToken);
         undo.Add(() => LeaveAsync(attachment, before));
         using (await _changes.EnterAsync())
         {
@@ -106,12 +111,12 @@ internal sealed partial class PrimaryRole
 
     /// <summary>
     /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that asks
-    /// before it serves. The guest is held for one deadline at most; a commit without an answer by then is asked after, and tried again if it did not happen.
+    /// before it serves, and that takes no other secondary for this one. The guest is held for one deadline at most; a commit without an answer by then is asked after, and tried again if it did not happen.
     /// </summary>
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
         EpochRecord before = State.Record;
-        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer });
+        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer, PairId = attachment.PairId });
         bool mayHaveSwitched = false;
         try
         {
@@ -152,7 +157,7 @@ internal sealed partial class PrimaryRole
         catch (Exception e) when (!mayHaveSwitched && e is (VerbException or IOException or OperationCanceledException))
         {
             // The secondary has no view of ours, and this primary no peer that may be promoted.
-            await RecordWhileSyncingAsync(record => record with { Stage = before.Stage, Flags = before.Flags });
+            await RecordWhileSyncingAsync(record => record with { Stage = before.Stage, Flags = before.Flags, PairId = before.PairId });
             throw;
         }
 
@@ -181,7 +186,7 @@ internal sealed partial class PrimaryRole
         {
             CheckStillSyncing();
             attachment.ThrowIfLost();
-            // Not before the commit: until then nothing but the epoch tells this secondary from the one that the marks were about.
+            // Not before the commit: until then the secondary has not on record that it is ours.
             await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = record.Flags | EpochFlags.MarksTrusted });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));

@@ -64,8 +64,8 @@ internal sealed partial class PrimaryRole
             if (_stage != NodeStage.Waiting)
                 return true;
             HistoryRelation relation = await JudgeUnderChangesAsync(position);
-            // A peer without a history, or with another one, confirms nothing.
-            if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown)
+            // A peer without a history, or with another one, confirms nothing. Neither does a secondary that this primary was with before: the last one may have been promoted.
+            if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown || (relation == HistoryRelation.Same && IsAnothers(position)))
                 return false;
             if (relation != HistoryRelation.TheirsNewer)
                 await ConfirmAsync(position, relation);

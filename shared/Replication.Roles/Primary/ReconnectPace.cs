@@ -11,7 +11,7 @@ internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
     private readonly BackOff _backOff = new(random);
     private long _triedAt;
     private TimeSpan _wait;
-    private (NodeStage Stage, Guid Generation, ulong Epoch)? _blockedAt;
+    private (NodeStage Stage, Guid Generation, ulong Epoch, Guid Incarnation)? _blockedAt;
 
     /// <summary>The peer stands where the next attempt has a chance, and the last one's back-off is over.</summary>
     public bool IsDue(PeerPosition position)
@@ -39,11 +39,11 @@ internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
         _wait = _backOff.Next();
     }
 
-    /// <summary>No attempt before the peer stands somewhere else, or has been away.</summary>
+    /// <summary>No attempt before the peer stands somewhere else, has been away, or has been restarted, however quickly.</summary>
     public void Block(PeerPosition position) => _blockedAt = PlaceOf(position);
 
     public void PeerIsGone() => _blockedAt = null;
 
-    private static (NodeStage Stage, Guid Generation, ulong Epoch) PlaceOf(PeerPosition position) =>
-        (position.Stage, position.History.Count == 0 ? default : position.Generation.Id, position.Epoch);
+    private static (NodeStage Stage, Guid Generation, ulong Epoch, Guid Incarnation) PlaceOf(PeerPosition position) =>
+        (position.Stage, position.History.Count == 0 ? default : position.Generation.Id, position.Epoch, position.Incarnation);
 }

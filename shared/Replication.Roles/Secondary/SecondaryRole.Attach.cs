@@ -15,6 +15,7 @@ internal sealed partial class SecondaryRole
     private bool _lacksWrites; // guarded by _verbs; the disk may lack a primary write (invariant Whole), on record or not
     private readonly List<SecondarySession> _draining = []; // guarded by _verbs; over, and the disk still has requests of them
     private IReadOnlyList<Generation>? _attachedHistory; // guarded by _verbs; becomes ours with the first commit
+    private Guid _attachedPairId; // guarded by _verbs; likewise
 
     /// <summary>The checks of a start, without a change: an operator's mistake is told before anything moves.</summary>
     public async Task<StartResult> StartAsync()
@@ -35,28 +36,31 @@ internal sealed partial class SecondaryRole
         await CheckDrainedAsync();
 
         bool keepsView = Stage == NodeStage.Running && !request.AbandonView;
+        Guid found = Record.PairId;
+        // Before the first byte of a sync that makes it another pair's: the disk is nobody's until that is done.
+        Guid pairId = found == request.PairId ? found : Guid.Empty;
         if (keepsView)
-            await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags | EpochFlags.Incomplete });
+            await _group.UpdateRecordAsync(record => record! with { Flags = record.Flags | EpochFlags.Incomplete, PairId = pairId });
         else
-            await BeginSyncAsync();
+            await BeginSyncAsync(pairId);
         State.RememberPeer(request.PrimaryControl);
-        _attachedHistory = request.History;
+        (_attachedHistory, _attachedPairId) = (request.History, request.PairId);
         var state = new MirrorSessionState(_context.NewId()) { CompareBeforeWrite = keepsView };
         _session = Open(state);
         _context.Log.SessionOpened(state.Token);
         LogStage();
-        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue };
+        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue, FoundPairId = found };
     }
 
     /// <summary>
     /// No view from here on until a sync is done: there was none, or the operator gives it up. Under the closed gate: a read of a stopped secondary that is under way
     /// goes to the disk itself, and must have ended before the sync writes there.
     /// </summary>
-    private async Task BeginSyncAsync()
+    private async Task BeginSyncAsync(Guid pairId)
     {
         SwitchResult result = await _group.CheckpointAsync(new SwitchRequest
         {
-            Next = record => record with { Stage = NodeStage.Syncing, Flags = record.Flags | EpochFlags.Incomplete },
+            Next = record => record with { Stage = NodeStage.Syncing, Flags = record.Flags | EpochFlags.Incomplete, PairId = pairId },
             WithOverlays = false,
             AbandonsView = true,
             Deadline = Options.Mirror.Deadline,

@@ -69,6 +69,7 @@ internal sealed partial class SecondaryRole
                 GenerationNumber = request.Generation.Number,
                 GenerationId = request.Generation.Id,
                 Flags = record.Flags & ~EpochFlags.Incomplete,
+                PairId = _attachedPairId,
             },
             WithOverlays = next == NodeStage.Running,
             Deadline = Options.Mirror.Deadline,

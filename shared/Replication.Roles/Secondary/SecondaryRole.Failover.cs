@@ -108,9 +108,9 @@ internal sealed partial class SecondaryRole
         HistoryRelation relation = History.Compare(State.History, primary.History);
         if (relation is HistoryRelation.TheirsNewer or HistoryRelation.Diverged)
             return $"the primary has begun generation {primary.Generation} of its own; its writes since epoch {primary.Generation.BeganAtEpoch} would be lost";
-        return primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing or NodeStage.Standalone
-            ? $"the primary is {StageTable.NameOf(primary.Stage)}: it has acknowledged writes since epoch {Record.Epoch} that this secondary lacks"
-            : null;
+        if (primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing or NodeStage.Standalone)
+            return $"the primary is {StageTable.NameOf(primary.Stage)}: it has acknowledged writes since epoch {Record.Epoch} that this secondary lacks";
+        return primary.PairId != Record.PairId ? $"the primary has gone on with another secondary since epoch {Record.Epoch}, and has acknowledged writes that this one lacks" : null;
     }
 
     /// <summary>A primary whose hold may have run out may serve again: nothing is promoted on an answer that old.</summary>

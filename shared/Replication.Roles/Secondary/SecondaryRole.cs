@@ -140,7 +140,7 @@ internal sealed partial class SecondaryRole : INodeRole
         // In the middle of a promotion either answer could be wrong by the time it arrives.
         if (_promoting)
             throw new VerbException(VerbFailure.Refused, "the secondary is being promoted: its position is not known yet");
-        return Task.FromResult(new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch));
+        return Task.FromResult(new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch) { PairId = Record.PairId, Incarnation = _context.Incarnation });
     }
 
     public async ValueTask DisposeAsync()
@@ -168,13 +168,16 @@ internal sealed partial class SecondaryRole : INodeRole
             NodeStage other => other,
         };
         bool incomplete = Record.Flags.HasFlag(EpochFlags.Incomplete) || stage is NodeStage.Running or NodeStage.Inconsistent;
-        if (stage != Stage || incomplete != Record.Flags.HasFlag(EpochFlags.Incomplete))
+        // A reboot may have brought an older record back than the one under which the disk was last written.
+        Guid pairId = State.MayLackUnflushed ? Guid.Empty : Record.PairId;
+        if (stage != Stage || incomplete != Record.Flags.HasFlag(EpochFlags.Incomplete) || pairId != Record.PairId)
         {
             await _group.UpdateRecordAsync(record => record! with
             {
                 Stage = stage,
                 Flags = incomplete ? record.Flags | EpochFlags.Incomplete : record.Flags,
                 OverlaySet = stage == NodeStage.Inconsistent ? 0 : record.OverlaySet,
+                PairId = stage == NodeStage.Inconsistent ? Guid.Empty : pairId,
             });
         }
 

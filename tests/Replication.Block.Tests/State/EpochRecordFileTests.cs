@@ -22,7 +22,7 @@ public sealed class EpochRecordFileTests
         EpochRecord written = null!;
         for (ulong epoch = 1; epoch <= 5; epoch++)
         {
-            written = await file.WriteAsync(Record(epoch) with { Flags = EpochFlags.HadPeer | EpochFlags.Incomplete, OverlaySet = ulong.MaxValue - epoch });
+            written = await file.WriteAsync(Record(epoch) with { Flags = EpochFlags.HadPeer | EpochFlags.Incomplete, OverlaySet = ulong.MaxValue - epoch, PairId = Guid.NewGuid() });
             Assert.Equal(written, (await OpenAsync(_disk)).Current);
         }
 
@@ -34,7 +34,7 @@ public sealed class EpochRecordFileTests
     [InlineData(false)]
     public async Task A_torn_write_leaves_the_old_record_wherever_it_is_torn(bool headFirst)
     {
-        for (int torn = 0; torn < 96; torn++)
+        for (int torn = 0; torn < 112; torn++)
         {
             var disk = new MemoryNode(EpochRecordFile.FileBytes, "record");
             EpochRecordFile file = await OpenAsync(disk);
@@ -43,7 +43,7 @@ public sealed class EpochRecordFileTests
             byte[] before = disk.Snapshot();
             await file.WriteAsync(Record(3));
             byte[] after = disk.Snapshot();
-            for (int i = 0; i < 96; i++)
+            for (int i = 0; i < 112; i++)
             {
                 foreach (int slot in (int[])[0, 4096])
                 {

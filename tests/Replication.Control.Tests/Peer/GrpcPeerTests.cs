@@ -12,7 +12,7 @@ public sealed class GrpcPeerTests
 {
     private static readonly AttachRequest s_attach = new(
         "vm1", [FakeNode.First, FakeNode.Second], 4, [("disk0", 1 << 20), ("disk1", 512)], "http://127.0.0.1:7101", SyncMode.Full)
-    { AbandonView = true };
+    { AbandonView = true, PairId = Guid.Parse("3132030405060708090a0b0c0d0e0f10") };
 
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(200);
 
@@ -25,9 +25,9 @@ public sealed class GrpcPeerTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync(unixSocket);
         using var peer = new GrpcPeer(host.Address);
-        Assert.Equal(new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31 }, await peer.AttachMirrorAsync(s_attach, default));
+        Assert.Equal(new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31, FoundPairId = host.Node.PairId }, await peer.AttachMirrorAsync(s_attach, default));
         var heard = Assert.IsType<AttachRequest>(host.Node.Called);
-        Assert.Equal((s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync, true), (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync, heard.AbandonView));
+        Assert.Equal((s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync, true, s_attach.PairId), (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync, heard.AbandonView, heard.PairId));
         Assert.Equal(s_attach.History, heard.History);
         Assert.Equal(s_attach.Disks, heard.Disks);
     }
@@ -55,10 +55,11 @@ public sealed class GrpcPeerTests
         PeerPosition position = await peer.GetPositionAsync("vm1", default);
         Assert.Equal((NodeRole.Secondary, NodeStage.Done, FakeNode.Second, 24UL), (position.Role, position.Stage, position.Generation, position.Epoch));
         Assert.Equal([FakeNode.First, FakeNode.Second], position.History);
+        Assert.Equal((host.Node.PairId, FakeNode.SomeIncarnation), (position.PairId, position.Incarnation));
         Assert.Equal(("position", "vm1"), host.Node.Called);
 
         PeerPosition held = await peer.HoldAsync("vm1", FakeNode.First, TimeSpan.FromSeconds(2), default);
-        Assert.Equal((NodeRole.Primary, NodeStage.Replicating, FakeNode.Second, 25UL), (held.Role, held.Stage, held.Generation, held.Epoch));
+        Assert.Equal((NodeRole.Primary, NodeStage.Replicating, FakeNode.Second, 25UL, host.Node.PairId), (held.Role, held.Stage, held.Generation, held.Epoch, held.PairId));
         Assert.Equal(("hold", "vm1", FakeNode.First, TimeSpan.FromSeconds(2)), host.Node.Called);
 
         await peer.ReleaseAsync(FakeNode.Second, default);
@@ -73,7 +74,10 @@ public sealed class GrpcPeerTests
         await using ServiceHost host = await ServiceHost.StartAsync();
         using var peer = new GrpcPeer(host.Address);
         host.Node.History = [];
-        Assert.Empty((await peer.GetPositionAsync("vm1", default)).History);
+        host.Node.PairId = Guid.Empty;
+        PeerPosition position = await peer.GetPositionAsync("vm1", default);
+        Assert.Empty(position.History);
+        Assert.Equal(Guid.Empty, position.PairId);
     }
 
     [Theory]

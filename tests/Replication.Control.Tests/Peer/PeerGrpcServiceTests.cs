@@ -23,6 +23,7 @@ public sealed class PeerGrpcServiceTests
         { "disks[0].name is empty", Attach(request => request.Disks[0].Name = "") },
         { "disks[0].length_bytes is -512", Attach(request => request.Disks[0].LengthBytes = -512) },
         { "primary_control's length is 301", Attach(request => request.PrimaryControl = new string('p', 301)) },
+        { "pair_id has 3 bytes", Attach(request => request.PairId = ByteString.CopyFrom(1, 2, 3)) },
         { "sync is 0", Attach(request => request.Sync = SyncMode.Unspecified) },
         { "session has 15 bytes", async peer => await peer.CompleteSyncAsync(new CompleteSyncRequest { Session = ByteString.CopyFrom(new byte[15]) }) },
         { "session has 17 bytes", async peer => await peer.DetachMirrorAsync(new DetachMirrorRequest { Session = ByteString.CopyFrom(new byte[17]) }) },

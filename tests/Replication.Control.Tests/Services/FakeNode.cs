@@ -9,6 +9,7 @@ internal sealed class FakeNode : IReplicationNode
     public static readonly Generation First = Generation.First(Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"));
     public static readonly Generation Second = First.Next(Guid.Parse("ffeeddcc-bbaa-9988-7766-554433221100"), 9);
     public static readonly Guid SomeSession = Guid.Parse("0102030405060708090a0b0c0d0e0f10");
+    public static readonly Guid SomeIncarnation = Guid.Parse("1112030405060708090a0b0c0d0e0f10");
 
     /// <summary>The last call's name and arguments.</summary>
     public object? Called { get; private set; }
@@ -39,6 +40,8 @@ internal sealed class FakeNode : IReplicationNode
 
     public string? Lost { get; set; }
 
+    public Guid PairId { get; set; } = Guid.Parse("2122030405060708090a0b0c0d0e0f10");
+
     public IReadOnlyList<Generation> History { get; set; } = [First, Second];
 
     public NodeStatus GetStatus() => Fails is null ? Status : throw Fails;
@@ -66,7 +69,7 @@ internal sealed class FakeNode : IReplicationNode
         Answer(("end", epoch, outcome), (20UL, TimeSpan.FromMilliseconds(3.5)), cancellationToken);
 
     public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) =>
-        Answer(request, new AttachReply(SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31 }, cancellationToken);
+        Answer(request, new AttachReply(SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31, FoundPairId = PairId }, cancellationToken);
 
     public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Answer(("detach", session), 0, cancellationToken);
 
@@ -82,10 +85,10 @@ internal sealed class FakeNode : IReplicationNode
     public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Answer(("stop replication", request), 23UL, cancellationToken);
 
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) =>
-        Answer(("position", group), new PeerPosition(NodeRole.Secondary, NodeStage.Done, History, 24), cancellationToken);
+        Answer(("position", group), new PeerPosition(NodeRole.Secondary, NodeStage.Done, History, 24) { PairId = PairId, Incarnation = SomeIncarnation }, cancellationToken);
 
     public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
-        Answer(("hold", group, generation, lease), new PeerPosition(NodeRole.Primary, NodeStage.Replicating, [First, Second], 25), cancellationToken);
+        Answer(("hold", group, generation, lease), new PeerPosition(NodeRole.Primary, NodeStage.Replicating, [First, Second], 25) { PairId = PairId }, cancellationToken);
 
     public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Answer(("release", fencedBy), 0, cancellationToken);
 

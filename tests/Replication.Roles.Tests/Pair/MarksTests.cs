@@ -178,14 +178,12 @@ public sealed class MarksTests
         await using TestPair pair = await TestPair.StartedAsync();
         await CutAsync(pair);
         await pair.Guest().WriteAsync(10 * Block, new byte[Block]);
-        byte[] old = pair.SecondaryDisks[0].Snapshot();
         // Another secondary, blank: its sync completes, its first commit never comes.
-        pair.ToSecondary.Position = new PeerPosition(NodeRole.Secondary, NodeStage.None, [], 0);
+        await pair.UseSecondaryAsync("other");
         pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.CompleteSyncAsync), () => pair.ToSecondary.IsCut = true);
         await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         // Back to the first one, which lacks what was marked.
-        await pair.SecondaryDisks[0].WriteAsync(0, old);
-        pair.ToSecondary.Position = null;
+        await pair.UseSecondaryAsync("");
         pair.ToSecondary.IsCut = false;
         await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Detached);
         await pair.StartAsync();

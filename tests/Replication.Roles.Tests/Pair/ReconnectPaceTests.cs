@@ -50,6 +50,15 @@ public class ReconnectPaceTests
         Assert.True(_pace.IsDue(s_position));
     }
 
+    [Fact]
+    public void A_peer_that_was_restarted_between_two_questions_is_tried_again()
+    {
+        _pace.Begin();
+        _pace.Block(s_position);
+        Assert.False(_pace.IsDue(s_position));
+        Assert.True(_pace.IsDue(s_position with { Incarnation = Guid.NewGuid() }));
+    }
+
     private TimeSpan WaitUntilDue()
     {
         TimeSpan waited = TimeSpan.Zero;

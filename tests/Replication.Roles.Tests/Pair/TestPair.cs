@@ -17,13 +17,16 @@ internal sealed class TestPair : IAsyncDisposable
 
     private readonly TempDirectory _directory = new();
     private int _primaryLife; // how often it has been killed
+    private readonly Dictionary<string, MemoryNode[]> _secondaries = []; // the disks of every machine that has been the secondary
+    private string _secondary = ""; // the machine that is it now
     private readonly BlockingWorkers _workers = new("test", 2);
 
     public TestPair(int disks = 1, long diskBytes = (1 << 20) + 512, Acknowledge acknowledge = Acknowledge.Applied)
     {
         Acknowledge = acknowledge;
         PrimaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill: 0x11))];
-        SecondaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill: 0x77))];
+        SecondaryDisks = BlankDisks();
+        _secondaries.Add(_secondary, SecondaryDisks);
         Transport = new InProcessTransport(() => Secondary);
     }
 
@@ -34,6 +37,9 @@ internal sealed class TestPair : IAsyncDisposable
     /// <summary>Nodes that are opened from here on come back by themselves, or wait for the verb.</summary>
     public ResyncPolicy Resync { get; set; } = ResyncPolicy.Manual;
 
+    /// <summary>Of nodes that are opened from here on.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>The machines' boot; another one for a node that is opened after a reboot.</summary>
     public Guid Boot { get; set; } = Guid.NewGuid();
 
@@ -41,7 +47,7 @@ internal sealed class TestPair : IAsyncDisposable
     public Durability Durability { get; set; }
 
     public MemoryNode[] PrimaryDisks { get; }
-    public MemoryNode[] SecondaryDisks { get; }
+    public MemoryNode[] SecondaryDisks { get; private set; }
     public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
     public FaultInjector SecondaryFaults { get; } = new(TimeProvider.System);
     public TestJournal PrimaryJournal { get; } = new();
@@ -147,10 +153,36 @@ internal sealed class TestPair : IAsyncDisposable
     public async Task ReplaceSecondaryAsync()
     {
         await Secondary!.DisposeAsync();
-        Directory.Delete(_directory[$"state-{NodeRole.Secondary}"], recursive: true);
-        Directory.Delete(_directory["overlay"], recursive: true);
+        Directory.Delete(Options(NodeRole.Secondary).StateDirectory, recursive: true);
+        Directory.Delete(_directory[$"overlay{_secondary}"], recursive: true);
         await OpenSecondaryAsync();
     }
+
+    /// <summary>Another machine takes the secondary's place, with its own disks, state and overlays: a blank one, or the one of that name as it was left.</summary>
+    public async Task UseSecondaryAsync(string name)
+    {
+        await Secondary!.DisposeAsync();
+        _secondary = name;
+        if (!_secondaries.ContainsKey(name))
+            _secondaries.Add(name, BlankDisks());
+        SecondaryDisks = _secondaries[name];
+        await OpenSecondaryAsync();
+    }
+
+    /// <summary>Another machine, as it was left, beside the secondary; its calls go to the primary.</summary>
+    public Task<GroupNode> OpenBesideAsync(string name)
+    {
+        (string now, _secondary) = (_secondary, name);
+        NodeOptions options = Options(NodeRole.Secondary);
+        _secondary = now;
+        return GroupNode.OpenAsync(options, Services(new TestJournal(), _secondaries[name], new FaultInjector(TimeProvider.System), ToPrimary));
+    }
+
+    /// <summary>Which way the last sync went.</summary>
+    public string LastWay() => (string)PrimaryJournal.Of(EventTypes.ResyncStarted)[^1]["way"];
+
+    /// <summary>Completes when nothing is marked: every write has been answered and flushed.</summary>
+    public Task CleanAsync() => Eventually.TrueAsync(() => DirtyBytes() == 0);
 
     /// <summary>A secondary of another group, with a state of its own, on this one's overlay directory.</summary>
     public async Task OpenStrangerAsync()
@@ -183,14 +215,18 @@ internal sealed class TestPair : IAsyncDisposable
         await File.WriteAllBytesAsync(to, await source.ReadAllAsync());
     }
 
+    private MemoryNode[] BlankDisks() => [.. PrimaryDisks.Select(disk => new MemoryNode(disk.LengthBytes, disk.Name, fill: 0x77))];
+
+    private string StateName(NodeRole role) => role == NodeRole.Secondary ? $"state-{role}{_secondary}" : _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}";
+
     private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {
         Group = group,
         Durability = Durability,
-        StateDirectory = _directory[role == NodeRole.Primary && _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}"],
+        StateDirectory = _directory[StateName(role)],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
-        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory["overlay"], BlockBytes, OverlayLimit, OverlayLimit / 4 * 3) : null,
+        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory[$"overlay{_secondary}"], BlockBytes, OverlayLimit, OverlayLimit / 4 * 3) : null,
         Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), WindowBytes, AllowPlain: false) { Resync = Resync },
         Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
@@ -205,6 +241,7 @@ internal sealed class TestPair : IAsyncDisposable
         ConnectMirror = _ => Transport,
         OpenDisk = disk => disks.Single(node => node.Name == disk.Name),
         Decorate = faults.Decorate,
+        Time = Time,
         BootId = () => Boot,
     };
 }
