@@ -58,18 +58,26 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
     {
         bool mayHaveSpilled = options.Files.List().Contains(SpillMarker(id));
         if (mayHaveSpilled && options.Spill is null)
-            throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill is not configured; configure it as it was");
+            throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill is not configured; configure it as it was") { Place = StatePlace.SpillDirectory };
         var opened = new List<OverlayFile>();
         try
         {
             OverlaySet set = await BuildAsync(id, async (place, disk, layer, lengthBytes) =>
             {
                 // A spill directory that was configured after the set was made begins empty.
-                OverlayFile file = place.IsSpill && !mayHaveSpilled
-                    ? await CreateFileAsync(place, disk, layer, id, lengthBytes)
-                    : await LoadFileAsync(place, disk, layer, id, lengthBytes, trust) ?? throw new FileNotFoundException();
-                opened.Add(file);
-                return file;
+                bool isNew = place.IsSpill && !mayHaveSpilled;
+                try
+                {
+                    OverlayFile file = isNew
+                        ? await CreateFileAsync(place, disk, layer, id, lengthBytes)
+                        : await LoadFileAsync(place, disk, layer, id, lengthBytes, trust) ?? throw new FileNotFoundException();
+                    opened.Add(file);
+                    return file;
+                }
+                catch (IOException e) when (e is not FileNotFoundException)
+                {
+                    throw StateException.At(place.IsSpill ? StatePlace.SpillDirectory : StatePlace.OverlayDirectory, e);
+                }
             });
             if (options.Spill is not null && !mayHaveSpilled)
                 await options.Files.Create(SpillMarker(id), 0, "overlay.spill").DisposeAsync();

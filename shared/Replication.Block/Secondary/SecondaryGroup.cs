@@ -151,8 +151,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         OverlaysLost = named != 0 && _live is null;
         // Until now the durability may have been "process": what the view shows of the disks is not lost from here on.
         await FlushDisksAsync();
-        _lastSetId = Math.Max(named, _store.DeleteOthers(OverlaysLost ? 0 : named));
-        _options.Overlays.Delete(OverlayReserve.FileName);
+        PrepareDirectories(named);
         for (int i = 0; i < Disks.Count; i++)
         {
             Disks[i].CopyBeforeWrite.DoCheckpoint(_live?.Disks[i]);
@@ -162,14 +161,42 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
 
         _state.Stage = Record?.Stage ?? NodeStage.None;
         if (Stage != NodeStage.Done && OverlayReserve.SizeOf(_options.LimitBytes) > 0)
-            _room.Reserve = await OverlayReserve.CreateAsync(_options.Overlays, _room.Main, Decorated);
+            _room.Reserve = await MakeReserveAsync();
         if (_live is not null && Stage == NodeStage.Running)
             PrepareNext();
+    }
+
+    // What the record does not name goes, also what a killed process has left of its reserve.
+    private void PrepareDirectories(ulong named)
+    {
+        try
+        {
+            _lastSetId = Math.Max(named, _store.DeleteOthers(OverlaysLost ? 0 : named));
+            _options.Overlays.Delete(OverlayReserve.FileName);
+        }
+        catch (IOException e)
+        {
+            throw StateException.At(StatePlace.OverlayDirectory, e);
+        }
+    }
+
+    private async ValueTask<OverlayReserve?> MakeReserveAsync()
+    {
+        try
+        {
+            return await OverlayReserve.CreateAsync(_options.Overlays, _room.Main, Decorated);
+        }
+        catch (IOException e)
+        {
+            throw StateException.At(StatePlace.OverlayDirectory, e);
+        }
     }
 
     // Under a turn. Where a switch is made the gate is closed around it.
     private async ValueTask<EpochRecord> WriteRecordAsync(EpochRecord next)
     {
+        NodeStage from = Record?.Stage ?? next.Stage;
+        Invariant.Check(from == next.Stage || _options.MayFollow(from, next.Stage), $"secondary: {from} -> {next.Stage}");
         EpochRecord written = await _options.State.Record.ReplaceAsync(next);
         _state.Stage = written.Stage;
         return written;

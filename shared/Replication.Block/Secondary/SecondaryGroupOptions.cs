@@ -41,6 +41,9 @@ public sealed record SecondaryGroupOptions
     /// <summary>How long the end of a commit waits for requests under way before it counts as failed.</summary>
     public TimeSpan DetachDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether a stage may follow another: the table is whose stages they are. Every record of the group is checked.</summary>
+    public Func<NodeStage, NodeStage, bool> MayFollow { get; init; } = static (_, _) => true;
+
     /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: docs/internals/faults.md.</summary>
     public Func<BlockNode, BlockNode>? Decorate { get; init; }
 

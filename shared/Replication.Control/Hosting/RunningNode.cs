@@ -205,13 +205,13 @@ internal sealed class RunningNode : IAsyncDisposable
         {
             return await _around.OpenNode(_options.Node, services);
         }
-        catch (IOException e) when (_options.MissingForSecondary is { } missing && e.Message.StartsWith(missing.Key, StringComparison.Ordinal))
+        catch (StateException e) when (e.Place == StatePlace.OverlayNotConfigured && _options.MissingForSecondary is { } missing)
         {
             throw missing;
         }
         catch (IOException e)
         {
-            throw new ConfigurationException(_options.NameOf(KeyOf(e.Message)), e.Message, e);
+            throw new ConfigurationException(_options.NameOf(KeyOf((e as StateException)?.Place ?? StatePlace.StateDirectory)), e.Message, e);
         }
         catch (VerbException e) when (e.Failure == VerbFailure.Invalid)
         {
@@ -219,11 +219,10 @@ internal sealed class RunningNode : IAsyncDisposable
         }
     }
 
-    // The directory that a refusal speaks of.
-    private string KeyOf(string message) => _options.Node.Overlay switch
+    private static string KeyOf(StatePlace place) => place switch
     {
-        { SpillDirectory: { } spill } when message.Contains(spill, StringComparison.Ordinal) => "Overlay:Spill",
-        { } overlay when message.Contains(overlay.Directory, StringComparison.Ordinal) => "Overlay:Directory",
+        StatePlace.SpillDirectory => "Overlay:Spill",
+        StatePlace.OverlayDirectory or StatePlace.OverlayNotConfigured => "Overlay:Directory",
         _ => "StateDirectory",
     };
 

@@ -59,5 +59,5 @@ internal static class NodeOpening
             throw MissingOverlay();
     }
 
-    public static StateException MissingOverlay() => new("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there");
+    public static StateException MissingOverlay() => new("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there") { Place = StatePlace.OverlayNotConfigured };
 }

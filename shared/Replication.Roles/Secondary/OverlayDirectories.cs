@@ -10,7 +10,19 @@ internal sealed class OverlayDirectories : IAsyncDisposable
     private readonly List<(string Path, BlockNode Lock)> _taken = [];
 
     /// <exception cref="StateException">It is in use, belongs to another group, or is both directories in one.</exception>
-    public IFileStore Open(NodeServices services, string path, string group)
+    public IFileStore Open(NodeServices services, string path, string group, StatePlace place)
+    {
+        try
+        {
+            return Open(services, path, group);
+        }
+        catch (IOException e)
+        {
+            throw StateException.At(place, e);
+        }
+    }
+
+    private IFileStore Open(NodeServices services, string path, string group)
     {
         IFileStore files = services.OpenFiles(path);
         // One directory under two names is found too: its lock is taken already.

@@ -45,8 +45,8 @@ internal sealed partial class SecondaryRole : INodeRole
         SecondaryGroup? group = null;
         try
         {
-            IFileStore overlays = directories.Open(services, overlay.Directory, context.Options.Group);
-            IFileStore? spill = overlay.SpillDirectory is { } path ? directories.Open(services, path, context.Options.Group) : null;
+            IFileStore overlays = directories.Open(services, overlay.Directory, context.Options.Group, StatePlace.OverlayDirectory);
+            IFileStore? spill = overlay.SpillDirectory is { } path ? directories.Open(services, path, context.Options.Group, StatePlace.SpillDirectory) : null;
             if (context.Options.Durability == Durability.Power && overlays.IsVolatile)
                 context.Log.Warn($"overlay directory {overlays.Path} is in memory: after a loss of power this secondary is inconsistent, and needs a sync, whatever Durability says");
             worker = services.StartWorker("overlays");
@@ -69,6 +69,7 @@ internal sealed partial class SecondaryRole : INodeRole
                     ("usedBytes", usedBytes), ("limitBytes", limitBytes), ("epoch", context.State.Record.Epoch)),
                 Decorate = services.Decorate,
                 OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
+                MayFollow = static (from, to) => StageTable.MayFollow(NodeRole.Secondary, from, to),
             });
             var role = new SecondaryRole(context, group, worker, directories);
             await role.SettleRestartAsync();

@@ -12,6 +12,7 @@ namespace Replication.Roles;
 ///            detached -> resyncing -> replicating                                           running -> syncing (view given up)
 ///            replicating -> stopped -> syncing                                              running -> stopped -> syncing
 ///            any -> fenced, any but fenced -> standalone (failover)                         failover -> failover-failed -> failover
+///                                                                                           any with overlays, stopped -> inconsistent (reboot)
 /// </code>
 /// </remarks>
 internal static class StageTable
@@ -44,7 +45,7 @@ internal static class StageTable
         [(NodeRole.Secondary, NodeStage.Failover)] = ([NodeStage.Done, NodeStage.FailoverFailed, NodeStage.Inconsistent], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.FailoverFailed)] = ([NodeStage.Failover, NodeStage.Inconsistent], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Done)] = ([], [Verb.Failover]),
-        [(NodeRole.Secondary, NodeStage.Stopped)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
+        [(NodeRole.Secondary, NodeStage.Stopped)] = ([NodeStage.Syncing, NodeStage.Inconsistent], [Verb.Start, Verb.AttachMirror]),
     };
 
     /// <summary>Every stage of a role.</summary>

@@ -118,11 +118,17 @@ public sealed class StartRefusalTests
         Assert.Equal("Replication:StateDirectory: the state belongs to group vm2", await host.RefusalAsync());
     }
 
-    [Fact]
-    public async Task An_overlay_that_the_node_cannot_use_is_named_as_such()
+    [Theory]
+    [InlineData(StatePlace.StateDirectory, "StateDirectory")]
+    [InlineData(StatePlace.OverlayDirectory, "Overlay:Directory")]
+    [InlineData(StatePlace.SpillDirectory, "Overlay:Spill")]
+    public async Task A_directory_that_the_node_cannot_use_is_named_by_its_key_whatever_the_words(StatePlace place, string key)
     {
-        using var host = new HostRun(("Overlay:Directory", "\"overlay\"")) { Open = (options, _) => throw new StateException($"{options.Overlay!.Directory} is in use") };
-        Assert.Equal("Replication:Overlay:Directory: DIR/overlay is in use", await host.RefusalAsync());
+        using var host = new HostRun(("Overlay:Directory", "\"overlay\""), ("Overlay:Spill", "\"spill\""))
+        {
+            Open = (options, _) => throw new StateException($"not {options.Overlay!.Directory} and not {options.Overlay.SpillDirectory}, it is in use") { Place = place },
+        };
+        Assert.Equal($"Replication:{key}: not DIR/overlay and not DIR/spill, it is in use", await host.RefusalAsync());
     }
 
     [Fact]
@@ -150,7 +156,7 @@ public sealed class StartRefusalTests
     {
         using var host = new HostRun(("Mirror:Listen", "[\"nbd://127.0.0.1:0\"]"))
         {
-            Open = (_, _) => throw new StateException("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there"),
+            Open = (_, _) => throw new StateException("in whatever words") { Place = StatePlace.OverlayNotConfigured },
         };
         Assert.StartsWith("Replication:Overlay:Directory: missing, and a node in role secondary needs it", await host.RefusalAsync(), StringComparison.Ordinal);
     }

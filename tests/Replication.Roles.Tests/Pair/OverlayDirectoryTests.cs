@@ -12,6 +12,7 @@ public sealed class OverlayDirectoryTests
         await pair.View().WriteAsync(0, Filled(0x42));
         await pair.Secondary!.DisposeAsync();
         StateException refusal = await Assert.ThrowsAsync<StateException>(pair.OpenStrangerAsync);
+        Assert.Equal(StatePlace.OverlayDirectory, refusal.Place);
         Assert.Contains("belongs to group 'vm1', the configuration says 'vm2'", refusal.Message, StringComparison.Ordinal);
         await pair.OpenSecondaryAsync();
         await BlockAssert.FilledAsync(pair.View(), new Block.BlockRange(0, 4096), 0x42);

@@ -63,6 +63,43 @@ public sealed class StageTableTests
         Assert.Equal("failover is refused: the secondary is none; run start first", refusal.Message);
     }
 
+    // The stages that may follow.
+    private static readonly (NodeRole Role, NodeStage Stage, NodeStage[] Next)[] s_next =
+    [
+        (NodeRole.Primary, NodeStage.Standalone, [NodeStage.Syncing, NodeStage.Waiting, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Waiting, [NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Syncing, [NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Replicating, [NodeStage.Detached, NodeStage.Stopped, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Detached, [NodeStage.Syncing, NodeStage.Resyncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Resyncing, [NodeStage.Replicating, NodeStage.Detached, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Stopped, [NodeStage.Syncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
+        (NodeRole.Primary, NodeStage.Fenced, []),
+        (NodeRole.Secondary, NodeStage.None, [NodeStage.Syncing]),
+        (NodeRole.Secondary, NodeStage.Syncing, [NodeStage.Running, NodeStage.None, NodeStage.Stopped]),
+        (NodeRole.Secondary, NodeStage.Running, [NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing]),
+        (NodeRole.Secondary, NodeStage.Inconsistent, [NodeStage.Syncing]),
+        (NodeRole.Secondary, NodeStage.Failover, [NodeStage.Done, NodeStage.FailoverFailed, NodeStage.Inconsistent]),
+        (NodeRole.Secondary, NodeStage.FailoverFailed, [NodeStage.Failover, NodeStage.Inconsistent]),
+        (NodeRole.Secondary, NodeStage.Done, []),
+        (NodeRole.Secondary, NodeStage.Stopped, [NodeStage.Syncing, NodeStage.Inconsistent]),
+    ];
+
+    public static TheoryData<NodeRole, NodeStage, NodeStage[]> Transitions()
+    {
+        var rows = new TheoryData<NodeRole, NodeStage, NodeStage[]>();
+        foreach ((NodeRole role, NodeStage stage, NodeStage[] next) in s_next)
+            rows.Add(role, stage, next);
+        return rows;
+    }
+
+    [Theory]
+    [MemberData(nameof(Transitions))]
+    public void Every_stage_is_followed_by_exactly_these(NodeRole role, NodeStage stage, NodeStage[] next)
+    {
+        foreach (NodeStage other in Enum.GetValues<NodeStage>())
+            Assert.True(next.Contains(other) == StageTable.MayFollow(role, stage, other), $"{role} {stage} -> {other}");
+    }
+
     [Fact]
     public void Nothing_follows_fenced_or_done()
     {
