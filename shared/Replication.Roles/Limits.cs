@@ -53,6 +53,9 @@ internal static class Limits
     /// <summary>A checkpoint waits for background copies for as long as they become less within this: a slow link copies some MiB in it, and a guest that outruns its link is told soon.</summary>
     public static readonly TimeSpan CopyPatience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Passes of a sync that leave no less than the ones before: one may have met a burst of the guest's, three in a row have not.</summary>
+    public const int StalledPasses = 3;
+
     /// <summary>What one digest covers: small enough that one changed block does not send a megabyte, large enough that digests are 0.05 % of the data.</summary>
     public const int DigestPieceBytes = 64 << 10;
 

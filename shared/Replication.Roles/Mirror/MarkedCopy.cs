@@ -10,7 +10,11 @@ namespace Replication.Roles.Mirror;
 /// A piece is read and enqueued under the range lock that guest writes take, and stops needing a copy at that moment; where the session is lost before the answer, every mark stays all the same. Passes over the
 /// disk are repeated until none finds anything: a piece may cover less than it was meant to, and blocks begin to need a copy while it runs.
 /// </remarks>
-internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long, CancellationToken, ValueTask>? pace = null)
+/// <param name="disk">The disk.</param>
+/// <param name="copiesInFlight">Copies that may be unanswered.</param>
+/// <param name="pace">Called before each copy.</param>
+/// <param name="passBegins">Called with what is left before each pass; what it throws ends the copy.</param>
+internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long, CancellationToken, ValueTask>? pace = null, Action<long>? passBegins = null)
 {
     private readonly Queue<(ValueTask<long> Copy, byte[] Buffer)> _copies = new();
 
@@ -21,8 +25,9 @@ internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long,
     {
         try
         {
-            while (disk.Marks.NeedsCopyBytes > 0)
+            for (long left = disk.Marks.NeedsCopyBytes; left > 0; left = disk.Marks.NeedsCopyBytes)
             {
+                passBegins?.Invoke(left);
                 for (BlockRange piece = await NextAsync(0); !piece.IsEmpty; piece = await NextAsync(piece.EndBytes))
                 {
                     cancellationToken.ThrowIfCancellationRequested();

@@ -4,6 +4,8 @@ namespace Replication.Roles.Primary;
 
 internal sealed partial class PrimaryRole
 {
+    private bool _outrunTold; // guarded by _verbs: no sync has got through since that was told
+
     /// <summary>
     /// Makes the secondary's disks equal, while the guest runs: copies what is marked where the marks describe this secondary, else finds what differs.
     /// Returns the bytes that travelled.
@@ -32,6 +34,7 @@ internal sealed partial class PrimaryRole
         await attachment.CleanAsync(cancellationToken);
         await peer.CompleteSyncAsync(attachment.Token, cancellationToken);
         attachment.ThrowIfLost();
+        _outrunTold = false;
         Journal.Publish(EventTypes.ResyncCompleted, ("syncedBytes", synced));
         return synced;
     }
@@ -57,10 +60,24 @@ internal sealed partial class PrimaryRole
         long done = 0;
         foreach (MarkedDisk disk in attachment.MarkedDisks)
         {
-            var pass = new MarkedCopy(disk, attachment.CopiesInFlight, attachment.PaceAsync);
+            var progress = new PassProgress(Time);
+            var pass = new MarkedCopy(disk, attachment.CopiesInFlight, attachment.PaceAsync, leftBytes => CheckProgress(progress, disk, leftBytes));
             await pass.RunAsync(advancedBytes => _progress = new ProgressStatus("sync", done += advancedBytes, Math.Max(done, total)), cancellationToken);
         }
 
         return done;
+    }
+
+    private void CheckProgress(PassProgress progress, MarkedDisk disk, long leftBytes)
+    {
+        if (!progress.IsStalled(leftBytes))
+            return;
+        string message = $"the guest changes disk '{disk.Link.Disk}' faster than the sync copies it: {leftBytes} bytes are left after {Limits.StalledPasses} passes that have not made them less; "
+            + "what is marked stays marked: try again when the guest writes or trims less, or with a higher Mirror:ResyncRate";
+        // Attempts that follow by themselves end the same way: one outage is one event.
+        if (!_outrunTold)
+            Journal.Publish(EventTypes.Error, ("cause", "outrun"), ("disk", disk.Link.Disk), ("leftBytes", leftBytes), ("message", message));
+        _outrunTold = true;
+        throw new VerbException(VerbFailure.Failed, message);
     }
 }
