@@ -52,7 +52,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
 
     public override Task<FailoverResponse> Failover(FailoverRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
     {
-        FailoverResult result = await node.FailoverAsync(request.Force, context.CancellationToken);
+        TimeSpan patience = Milliseconds(request.HoldTimeoutMs, 0, "hold_timeout_ms");
+        FailoverResult result = await node.FailoverAsync(request.Force, patience == TimeSpan.Zero ? null : patience, context.CancellationToken);
         return new FailoverResponse
         {
             Generation = ToWire(result.Generation),

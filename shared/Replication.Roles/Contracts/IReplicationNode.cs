@@ -29,7 +29,10 @@ public interface IReplicationNode : IReplicationPeer, IAsyncDisposable
     Task<ulong> StopAsync(CancellationToken cancellationToken);
 
     /// <summary>Promotes a secondary; on a primary, drops the mirror and goes on alone. Returns once the node serves.</summary>
-    Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken);
+    /// <param name="force">Also where the primary has acknowledged what the secondary lacks.</param>
+    /// <param name="patience">How long a secondary waits for a primary that does not answer; null, and at most: five seconds.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    Task<FailoverResult> FailoverAsync(bool force, TimeSpan? patience, CancellationToken cancellationToken);
 
     /// <param name="epoch">The epoch to begin; 0 for the next.</param>
     /// <param name="deadline">Hold to release; null: the mirror deadline.</param>

@@ -62,8 +62,11 @@ public sealed class GroupNode : IReplicationNode
 
     public Task<ulong> StopAsync(CancellationToken cancellationToken) => Primary("stop").StopAsync(cancellationToken);
 
-    public Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken) =>
-        _role is SecondaryRole secondary ? secondary.FailoverAsync(force, cancellationToken) : Primary("failover").FailoverAsync();
+    /// <summary>With the contract's patience for a primary that does not answer.</summary>
+    public Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken) => FailoverAsync(force, null, cancellationToken);
+
+    public Task<FailoverResult> FailoverAsync(bool force, TimeSpan? patience, CancellationToken cancellationToken) =>
+        _role is SecondaryRole secondary ? secondary.FailoverAsync(force, patience, cancellationToken) : Primary("failover").FailoverAsync();
 
     public Task<BegunCheckpoint> BeginCheckpointAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken) =>
         Primary("checkpoint").BeginCheckpointAsync(epoch, deadline, cancellationToken);

@@ -15,12 +15,21 @@ internal sealed partial class PrimaryRole
     {
         Check(Verb.BeginCheckpoint);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
-        return await BeginCheckpointUnderVerbsAsync(epoch, deadline, cancellationToken);
+        using Interruption interruption = Interruptible(cancellationToken);
+        try
+        {
+            return await BeginCheckpointUnderVerbsAsync(epoch, deadline, interruption.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw AsVerbFailure("checkpoint", e);
+        }
     }
 
     private async Task<BegunCheckpoint> BeginCheckpointUnderVerbsAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken)
     {
         Check(Verb.BeginCheckpoint);
+        cancellationToken.ThrowIfCancellationRequested();
         _cameBackByItself = false;
         if (_hold is { } held && (epoch == 0 || held.Begun.Epoch == epoch))
             return held.Begun;

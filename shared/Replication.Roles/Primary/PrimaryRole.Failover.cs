@@ -21,7 +21,7 @@ internal sealed partial class PrimaryRole
         Interlocked.Increment(ref _goingAlone);
         try
         {
-            // A start or a resync that is under way holds the verbs; without its session it ends, and it does not wait for the peer any longer. One that waits for the verbs ends when it has them.
+            // Whatever verb is under way has its turn still; without its session it ends, and it does not wait for the peer any longer. Those that wait for their turn end when they have it.
             _attachment?.Session.End();
             Interrupt();
             using AsyncMutex.Holder verb = await _verbs.EnterAsync();
@@ -80,29 +80,31 @@ internal sealed partial class PrimaryRole
         Check(Verb.Stop);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
         Check(Verb.Stop);
+        using Interruption interruption = Interruptible(cancellationToken);
+        try
+        {
+            interruption.Token.ThrowIfCancellationRequested();
+            return await StopUnderVerbsAsync(interruption.Token);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            throw AsVerbFailure("stop", e);
+        }
+    }
+
+    private async Task<ulong> StopUnderVerbsAsync(CancellationToken cancellationToken)
+    {
         if (_hold is not null)
             throw new VerbException(VerbFailure.Refused, $"stop is refused: the checkpoint to epoch {_hold.Begun.Epoch} has not ended");
         if (_epochInDoubt)
             await ResolveEpochAsync(cancellationToken);
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "stop is refused: the mirror has just been lost");
-        try
-        {
-            // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
-            await attachment.CleanAsync(cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            throw AsVerbFailure("stop", e);
-        }
-
+        // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
+        await attachment.CleanAsync(cancellationToken);
         BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false, cancellationToken);
         try
         {
             return await EndReplicationAsync(attachment, begun);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            throw AsVerbFailure("stop", e);
         }
         finally
         {

@@ -97,7 +97,16 @@ internal sealed partial class PrimaryRole
     private async Task<StartResult> StartAfterComingBackAsync(CancellationToken cancellationToken)
     {
         long began = Time.GetTimestamp();
-        BegunCheckpoint begun = await BeginCheckpointUnderVerbsAsync(0, null, cancellationToken);
+        BegunCheckpoint begun;
+        try
+        {
+            begun = await BeginCheckpointUnderVerbsAsync(0, null, cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw AsVerbFailure("start", e);
+        }
+
         var outcome = CheckpointOutcome.Unknown;
         VerbException? failure = null;
         try
@@ -110,6 +119,10 @@ internal sealed partial class PrimaryRole
             failure = e;
             if (e.Failure != VerbFailure.Unreachable)
                 outcome = CheckpointOutcome.Aborted;
+        }
+        catch (OperationCanceledException e)
+        {
+            failure = AsVerbFailure("start", e);
         }
 
         (ulong epoch, _) = await EndCheckpointAsync(begun.Epoch, outcome, cancellationToken);

@@ -10,12 +10,12 @@ internal sealed partial class PrimaryRole
         CheckStart(sync, abandonView);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
         CheckStart(sync, abandonView);
+        using Interruption interruption = Interruptible(cancellationToken);
         if (_stage == NodeStage.Replicating)
-            return await StartAfterComingBackAsync(cancellationToken);
+            return await StartAfterComingBackAsync(interruption.Token);
         IReplicationPeer peer = RequirePeer();
         RequireTransport();
         long began = Time.GetTimestamp();
-        using Interruption interruption = Interruptible(cancellationToken);
         await ConfirmGenerationAsync(peer, Verb.Start, interruption.Token);
         return await RepeatWithoutViewAsync(abandonView, givesUpView => StartOnceAsync(peer, sync, abandonView, givesUpView, began, interruption.Token));
     }

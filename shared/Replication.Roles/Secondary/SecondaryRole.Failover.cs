@@ -25,7 +25,7 @@ internal sealed partial class SecondaryRole
         }
     }
 
-    public async Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken)
+    public async Task<FailoverResult> FailoverAsync(bool force, TimeSpan? patience, CancellationToken cancellationToken)
     {
         long began = Time.GetTimestamp();
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
@@ -42,6 +42,7 @@ internal sealed partial class SecondaryRole
         // Configured, or as the primary told when it attached.
         string address = Options.Peer.Control ?? State.PeerAddress;
         IReplicationPeer? primary = address.Length > 0 ? _context.ConnectPeer(address) : null;
+        TimeSpan askFor = patience < Limits.HoldQuestionDeadline ? patience.Value : Limits.HoldQuestionDeadline;
         long askedAt = Time.GetTimestamp();
         _promoting = true;
         PeerPosition? held = null;
@@ -49,13 +50,13 @@ internal sealed partial class SecondaryRole
         Generation next = State.Generation.Next(_context.NewId(), Record.Epoch);
         try
         {
-            (held, lost) = await HoldPrimaryAsync(primary, force, cancellationToken);
+            (held, lost) = await HoldPrimaryAsync(primary, askFor, force, cancellationToken);
             Journal.Publish(EventTypes.FailoverStarted, ("epoch", Record.Epoch), ("force", force));
             await PromoteAsync(next, () => CheckLease(held, askedAt));
         }
         catch
         {
-            await ReleasePrimaryAsync(primary, held, fencedBy: null);
+            await ReleasePrimaryAsync(primary, askFor, held, fencedBy: null);
             throw;
         }
         finally
@@ -65,19 +66,19 @@ internal sealed partial class SecondaryRole
 
         TimeSpan serving = Time.GetElapsedTime(began);
         await EndSessionAsync("promoted", "the secondary has been promoted");
-        _primaryFenced = await ReleasePrimaryAsync(primary, held, next);
+        _primaryFenced = await ReleasePrimaryAsync(primary, askFor, held, next);
         RunCommit();
         return new FailoverResult(next, serving, _primaryFenced, lost);
     }
 
-    private async Task<(PeerPosition? Held, string? Lost)> HoldPrimaryAsync(IReplicationPeer? primary, bool force, CancellationToken cancellationToken)
+    private async Task<(PeerPosition? Held, string? Lost)> HoldPrimaryAsync(IReplicationPeer? primary, TimeSpan askFor, bool force, CancellationToken cancellationToken)
     {
         if (primary is null)
             return (null, null);
         PeerPosition position;
         try
         {
-            using var limit = new CancellationTokenSource(Limits.HoldQuestionDeadline, Time);
+            using var limit = new CancellationTokenSource(askFor, Time);
             using CancellationTokenRegistration caller = cancellationToken.Register(limit.Cancel);
             position = await primary.HoldAsync(Options.Group, State.Generation, Limits.PromotionLease, limit.Token);
         }
@@ -90,7 +91,7 @@ internal sealed partial class SecondaryRole
             }
 
             // The question may have arrived: nobody holds its guest for a promotion that is called off.
-            await ReleaseAsync(primary, fencedBy: null);
+            await ReleaseAsync(primary, askFor, fencedBy: null);
             throw new VerbException(VerbFailure.Failed, "failover was cancelled, the secondary is still running", e);
         }
 
@@ -98,7 +99,7 @@ internal sealed partial class SecondaryRole
             return (position, null);
         if (force)
             return (position, lost);
-        await ReleasePrimaryAsync(primary, position, fencedBy: null);
+        await ReleasePrimaryAsync(primary, askFor, position, fencedBy: null);
         throw new VerbException(VerbFailure.Refused, $"failover is refused: {lost}; use --force to give it up");
     }
 
@@ -151,16 +152,14 @@ internal sealed partial class SecondaryRole
     }
 
     /// <summary>True when the primary has confirmed that it is fenced.</summary>
-    private async Task<bool> ReleasePrimaryAsync(IReplicationPeer? primary, PeerPosition? held, Generation? fencedBy)
-    {
-        return primary is not null && held is not null && await ReleaseAsync(primary, fencedBy);
-    }
+    private async Task<bool> ReleasePrimaryAsync(IReplicationPeer? primary, TimeSpan askFor, PeerPosition? held, Generation? fencedBy) =>
+        primary is not null && held is not null && await ReleaseAsync(primary, askFor, fencedBy);
 
-    private async Task<bool> ReleaseAsync(IReplicationPeer primary, Generation? fencedBy)
+    private async Task<bool> ReleaseAsync(IReplicationPeer primary, TimeSpan askFor, Generation? fencedBy)
     {
         try
         {
-            using var limit = new CancellationTokenSource(Limits.HoldQuestionDeadline, Time);
+            using var limit = new CancellationTokenSource(askFor, Time);
             await primary.ReleaseAsync(fencedBy, limit.Token);
             return fencedBy is not null;
         }

@@ -59,8 +59,8 @@ internal sealed class FakeNode : IReplicationNode
 
     public Task<ulong> StopAsync(CancellationToken cancellationToken) => Answer("stop", 16UL, cancellationToken);
 
-    public Task<FailoverResult> FailoverAsync(bool force, CancellationToken cancellationToken) =>
-        Answer(("failover", force), new FailoverResult(Second, TimeSpan.FromMilliseconds(1.5), true, Lost), cancellationToken);
+    public Task<FailoverResult> FailoverAsync(bool force, TimeSpan? patience, CancellationToken cancellationToken) =>
+        Answer(("failover", force, patience), new FailoverResult(Second, TimeSpan.FromMilliseconds(1.5), true, Lost), cancellationToken);
 
     public Task<BegunCheckpoint> BeginCheckpointAsync(ulong epoch, TimeSpan? deadline, CancellationToken cancellationToken) =>
         Answer(("begin", epoch, deadline), new BegunCheckpoint(17, First, SomeSession, 18, 19, TimeSpan.FromMilliseconds(2.5)), cancellationToken);

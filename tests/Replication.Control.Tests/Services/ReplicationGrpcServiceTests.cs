@@ -88,12 +88,12 @@ public sealed class ReplicationGrpcServiceTests
         Assert.Equal("checkpoint", host.Node.Called);
         Assert.Equal(16UL, (await host.Verbs.StopAsync(new StopRequest())).Epoch);
         Assert.Equal("stop", host.Node.Called);
-        FailoverResponse failover = await host.Verbs.FailoverAsync(new FailoverRequest { Force = true });
-        Assert.Equal(("failover", true), host.Node.Called);
+        FailoverResponse failover = await host.Verbs.FailoverAsync(new FailoverRequest { Force = true, HoldTimeoutMs = 700 });
+        Assert.Equal(("failover", true, (TimeSpan?)TimeSpan.FromMilliseconds(700)), host.Node.Called);
         Assert.Equal(new FailoverResponse { Generation = WireValues.ToWire(FakeNode.Second), ServingMs = 1.5, PrimaryFenced = true }, failover);
         host.Node.Lost = "everything";
         Assert.Equal("everything", (await host.Verbs.FailoverAsync(new FailoverRequest())).Lost);
-        Assert.Equal(("failover", false), host.Node.Called);
+        Assert.Equal(("failover", false, (TimeSpan?)null), host.Node.Called);
     }
 
     [Fact]

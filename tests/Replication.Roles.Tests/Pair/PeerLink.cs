@@ -7,6 +7,7 @@ internal sealed class PeerLink : IReplicationPeer
 {
     private int _refused; // Interlocked
     private int _asked; // Interlocked
+    private int _hanging; // Interlocked
 
     public GroupNode? Target { get; set; }
 
@@ -25,6 +26,12 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>Calls do not arrive.</summary>
     public bool IsCut { get; set; }
 
+    /// <summary>Calls of this name are never answered.</summary>
+    public string? HangAt { get; set; }
+
+    /// <summary>How many of them there have been.</summary>
+    public int Hanging => Volatile.Read(ref _hanging);
+
     /// <summary>The next call of this name arrives and is carried out, but its reply is lost.</summary>
     public string? LoseReplyOf { get; set; }
 
@@ -35,33 +42,39 @@ internal sealed class PeerLink : IReplicationPeer
     {
         AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
         return OverlayFreeBytes is { } freeBytes ? reply with { OverlayFreeBytes = freeBytes } : reply;
-    });
+    }, cancellationToken);
 
-    public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken));
+    public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken), cancellationToken);
 
-    public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken));
+    public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken), cancellationToken);
 
     public Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken) =>
-        Call(nameof(GetDigestsAsync), peer => peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken));
+        Call(nameof(GetDigestsAsync), peer => peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken), cancellationToken);
 
     public Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken) =>
-        Call(nameof(CommitCheckpointAsync), peer => peer.CommitCheckpointAsync(request, cancellationToken));
+        Call(nameof(CommitCheckpointAsync), peer => peer.CommitCheckpointAsync(request, cancellationToken), cancellationToken);
 
-    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken));
+    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken), cancellationToken);
 
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(nameof(GetPositionAsync), peer =>
     {
         Interlocked.Increment(ref _asked);
         return Position is { } position ? Task.FromResult(position) : peer.GetPositionAsync(group, cancellationToken);
-    });
+    }, cancellationToken);
 
     public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
-        Call(nameof(HoldAsync), peer => peer.HoldAsync(group, generation, lease, cancellationToken));
+        Call(nameof(HoldAsync), peer => peer.HoldAsync(group, generation, lease, cancellationToken), cancellationToken);
 
-    public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Call(nameof(ReleaseAsync), peer => peer.ReleaseAsync(fencedBy, cancellationToken));
+    public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Call(nameof(ReleaseAsync), peer => peer.ReleaseAsync(fencedBy, cancellationToken), cancellationToken);
 
-    private async Task<T> Call<T>(string name, Func<IReplicationPeer, Task<T>> call)
+    private async Task<T> Call<T>(string name, Func<IReplicationPeer, Task<T>> call, CancellationToken cancellationToken)
     {
+        if (HangAt == name)
+        {
+            Interlocked.Increment(ref _hanging);
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+
         if (IsCut || Target is null)
         {
             Interlocked.Increment(ref _refused);
@@ -81,9 +94,9 @@ internal sealed class PeerLink : IReplicationPeer
         throw new VerbException(VerbFailure.Unreachable, "the reply was lost");
     }
 
-    private Task<bool> Call(string name, Func<IReplicationPeer, Task> call) => Call(name, async peer =>
+    private Task<bool> Call(string name, Func<IReplicationPeer, Task> call, CancellationToken cancellationToken) => Call(name, async peer =>
     {
         await call(peer);
         return true;
-    });
+    }, cancellationToken);
 }

@@ -46,6 +46,14 @@ public sealed class FailoverVerbTests : IAsyncLifetime
         Assert.Equal(JsonValueKind.Null, run.Json.GetProperty("committedBytes").ValueKind);
         Assert.Equal("3 writes", run.Json.GetProperty("lost").GetString());
         Assert.True(_pair.Secondary.FailoverSeen!.Force);
+        Assert.Equal(5000, _pair.Secondary.FailoverSeen.HoldTimeoutMs);
+    }
+
+    [Fact]
+    public async Task The_timeout_bounds_how_long_the_secondary_waits_for_a_hung_primary_too()
+    {
+        Assert.Equal(0, (await _pair.RunAsync("--timeout", "4700ms", "failover", "--no-wait")).ExitCode);
+        Assert.Equal(4700, _pair.Secondary.FailoverSeen!.HoldTimeoutMs);
     }
 
     [Fact]
