@@ -25,6 +25,20 @@ public sealed class CopyPaceTests
     }
 
     [Fact]
+    public async Task A_rest_of_less_than_a_millisecond_is_waited_for_and_not_spun_away()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new CopyPace(time, 10_000_000);
+        await pace.TakeAsync(5_000, () => { }, default);
+        int looks = 0;
+        Task second = pace.TakeAsync(1, () => looks++, default).AsTask();
+        Assert.Equal(0, looks);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await second.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(1, looks);
+    }
+
+    [Fact]
     public void Without_a_rate_nothing_waits()
     {
         var pace = new CopyPace(new FakeTimeProvider(), 0);

@@ -1,0 +1,33 @@
+using System.Buffers.Binary;
+using Replication.Block.State;
+
+namespace Replication.Simulation.Cluster;
+
+/// <summary>An epoch record as it lies in its file: what a restart would find at this instant. Read by the format's description, not by the code that writes it.</summary>
+internal readonly record struct RecordSlots(ulong Sequence, Guid Generation, ulong Epoch, NodeStage Stage, EpochFlags Flags)
+{
+    private const int SlotBytes = 4096;
+    private const int SequenceOffset = 24;
+    private const int GenerationOffset = 56;
+    private const int EpochOffset = 72;
+    private const int StageOffset = 80;
+    private const int FlagsOffset = 81;
+
+    /// <summary>Null where there is no record yet. A record lies within a sector, so no slot is torn.</summary>
+    public static RecordSlots? Read(SimulatedHost host)
+    {
+        if (host.State.Find("epoch")?.Content is not { Length: >= 2 * SlotBytes } slots)
+            return null;
+        RecordSlots first = Decode(slots);
+        RecordSlots second = Decode(slots.AsSpan(SlotBytes));
+        RecordSlots found = first.Sequence > second.Sequence ? first : second;
+        return found.Sequence == 0 ? null : found;
+    }
+
+    public static RecordSlots Decode(ReadOnlySpan<byte> slot) => new(
+        BinaryPrimitives.ReadUInt64LittleEndian(slot[SequenceOffset..]),
+        new Guid(slot.Slice(GenerationOffset, 16), bigEndian: true),
+        BinaryPrimitives.ReadUInt64LittleEndian(slot[EpochOffset..]),
+        (NodeStage)slot[StageOffset],
+        (EpochFlags)slot[FlagsOffset]);
+}
