@@ -32,5 +32,8 @@ internal sealed class GuestOperation
     /// <summary>Something may hold it up for longer than the mirror may: a promotion, a restart, a stopped process.</summary>
     public bool MayTakeLong { get; set; }
 
+    /// <summary>For how long somebody else than the mirror may have held it: a checkpoint, a verify.</summary>
+    public long HeldTicks { get; set; }
+
     public override string ToString() => $"{Host.Name} #{Id} {Kind} disk{Disk} {Range}";
 }

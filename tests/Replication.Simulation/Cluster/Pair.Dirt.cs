@@ -8,9 +8,6 @@ internal sealed partial class Pair
 {
     private const int BitmapHeaderBytes = 4096;
     private const int GranularityOffset = 12;
-    private const int RecordSlotBytes = 4096;
-    private const int RecordSequenceOffset = 24;
-    private const int RecordStageOffset = 80;
 
     // The primary's marks say what differs: from the moment at which it replicates until a sync begins them anew.
     private bool _marksHold;
@@ -23,24 +20,19 @@ internal sealed partial class Pair
             _marksHold = true;
         else if (stage is NodeStage.Syncing or NodeStage.Standalone or NodeStage.Stopped)
             _marksHold = false;
+        // Marks that the record does not trust promise nothing: a sync compares digests.
+        if (RecordSlots.Read(Primary)?.Flags.HasFlag(EpochFlags.MarksTrusted) != true)
+            return;
         bool promoted = PromotedAt is not null || IsPromotedOnRecord();
         // Between a promotion and the end of its commit the layers say what differs, too.
-        if (!_marksHold || (promoted && SecondaryStatus is not { Stage: NodeStage.Done }))
+        if (IsRotten || !_marksHold || (promoted && SecondaryStatus is not { Stage: NodeStage.Done }))
             return;
         for (int i = 0; i < Primary.Disks.Length; i++)
             CheckMarks(i, promoted);
     }
 
-    // Promoted and killed within one step: nobody has seen its status. Two slots; the higher sequence is in force.
-    private bool IsPromotedOnRecord()
-    {
-        if (Secondary.State.Find("epoch")?.Content is not { } slots)
-            return false;
-        ulong first = BinaryPrimitives.ReadUInt64LittleEndian(slots.AsSpan(RecordSequenceOffset));
-        ulong second = BinaryPrimitives.ReadUInt64LittleEndian(slots.AsSpan(RecordSlotBytes + RecordSequenceOffset));
-        var stage = (NodeStage)slots[(first > second ? 0 : RecordSlotBytes) + RecordStageOffset];
-        return stage is NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done;
-    }
+    // Promoted and killed within one step: nobody has seen its status.
+    private bool IsPromotedOnRecord() => RecordSlots.Read(Secondary)?.Stage is NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done;
 
     private void CheckMarks(int number, bool promoted)
     {

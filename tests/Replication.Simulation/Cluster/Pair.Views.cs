@@ -17,6 +17,8 @@ internal sealed partial class Pair
     private readonly Queue<Guid> _cutOrder = new();
     private readonly List<ViewModel> _views = [];
     private readonly List<(ViewModel View, int Requests)> _commits = [];
+    private bool _replicatedWhenPromoted;
+    private long _committedAt = -1;
 
     /// <summary>The views that the secondary's guest may see now.</summary>
     public IReadOnlyList<ViewModel> Views => _views;
@@ -26,6 +28,9 @@ internal sealed partial class Pair
 
     /// <summary>When the promotion was asked for.</summary>
     public long PromotionAskedAt { get; set; }
+
+    /// <summary>Called when the secondary has committed, and its caller does not know yet.</summary>
+    public Action AtCommitted { get; set; } = () => { };
 
     private NodeStatus? SecondaryStatus => Secondary.Node?.GetStatus();
 
@@ -37,13 +42,7 @@ internal sealed partial class Pair
         if (Failure is { } failure)
             throw failure;
         foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[Primary, Secondary])
-        {
-            if (host.Process is { EndedItself: { } why } process && host.IsUp != process.IsAlive)
-                throw Fail($"{host.Name} has ended itself: {why}");
-            if (host.Process is { EndedItself: { } reason })
-                throw Fail($"{host.Name} has ended itself: {reason}");
-        }
-
+            ObserveEnd(host);
         if (SecondaryStatus is not { } status)
             return;
         if (status.Stage == NodeStage.Inconsistent)
@@ -60,7 +59,27 @@ internal sealed partial class Pair
         if (hasView && current.Length == 1)
             current[0].IsInForce = true;
         if (status.Stage is NodeStage.Failover or NodeStage.Done or NodeStage.FailoverFailed)
-            PromotedAt ??= _scheduler.Now;
+            ObservePromotion();
+    }
+
+    private void ObservePromotion()
+    {
+        if (PromotedAt is not null)
+            return;
+        PromotedAt = _scheduler.Now;
+        _replicatedWhenPromoted = PrimaryStatus is { Stage: NodeStage.Replicating };
+    }
+
+    // Where a record cannot be written, and the one in force cannot be put over it either, nobody can tell what a restart would find: that is the one reason to end.
+    private void ObserveEnd(SimulatedHost host)
+    {
+        if (host.Process is not { EndedItself: { } why })
+            return;
+        if (host.FailedRecords < 2)
+            throw Fail($"{host.Name} has ended itself: {why}");
+        _tell($"{host.Name} has ended itself: {why}");
+        PrimaryWasAway |= host == Primary;
+        Kill(host);
     }
 
     private bool IsPending(ViewModel view) => _commits.Any(commit => commit.View == view);
@@ -108,6 +127,8 @@ internal sealed partial class Pair
             // Told that this one is in force, its caller relies on it: no other attempt at the epoch may be what the guest sees.
             _views.RemoveAll(other => other != view && other.Epoch <= view.Epoch);
             view.IsInForce = true;
+            _committedAt = _scheduler.Now;
+            AtCommitted();
         }
 
         if (!committed && !IsPending(view) && !view.IsInForce && SecondaryStatus?.Epoch < view.Epoch)

@@ -27,11 +27,13 @@ internal sealed partial class Pair
         Primary = new SimulatedHost("primary", NodeRole.Primary, scheduler, settings, () => ++_lastProcess, tell);
         Secondary = new SimulatedHost("secondary", NodeRole.Secondary, scheduler, settings, () => ++_lastProcess, tell);
         PrimaryModel = [.. Primary.Disks.Select((disk, i) => new ByteModel(FillPrimary(disk, i)))];
-        foreach (Medium disk in Secondary.Disks)
-            FillSecondary(disk);
+        for (int i = 0; i < Secondary.Disks.Length; i++)
+            FillSecondary(Secondary.Disks[i], Primary.Disks[i]);
         Primary.IdDrawn = Cut;
         Secondary.CommitBegins = CommitBegins;
         Secondary.CommitEnded = CommitEnded;
+        Secondary.HoldAnswered = HoldAnswered;
+        Secondary.Faults.WriteSeen = SecondaryWrites;
         Primary.OpenFailed = e => OpenFailed(Primary, e);
         Secondary.OpenFailed = e => OpenFailed(Secondary, e);
     }
@@ -75,6 +77,7 @@ internal sealed partial class Pair
     public void Kill(SimulatedHost host)
     {
         _tell($"{host.Name} is killed");
+        NoteTrouble();
         host.Kill();
         Forget(host);
     }
@@ -83,6 +86,7 @@ internal sealed partial class Pair
     {
         _tell($"{name} is cut");
         HealthySince = long.MaxValue;
+        NoteTrouble();
         wire.Cut();
     }
 
@@ -92,6 +96,7 @@ internal sealed partial class Pair
         ToSecondary.Heal();
         ToPrimary.Heal();
         HealthySince = _scheduler.Now;
+        NoteTrouble();
     }
 
     /// <summary>Since when every packet between the two has arrived; the far future while some do not.</summary>
@@ -99,6 +104,7 @@ internal sealed partial class Pair
 
     public void BreakConnections(bool half)
     {
+        NoteTrouble();
         _tell(half ? "the mirror connections are half-closed" : "the mirror connections break");
         foreach (MirrorConnection connection in _connections)
         {
@@ -209,7 +215,18 @@ internal sealed partial class Pair
             CommitsAreOver();
     }
 
-    private void OpenFailed(SimulatedHost host, Exception failure) => Fail($"{host.Name} cannot be opened: {failure}");
+    // A node that cannot read its storage, or write to it, does not begin.
+    private void OpenFailed(SimulatedHost host, Exception failure)
+    {
+        if (!host.HasFailed || failure is not IOException)
+        {
+            Fail($"{host.Name} cannot be opened, or ended: {failure}");
+            return;
+        }
+
+        _tell($"{host.Name} cannot be opened, or ended: {failure.Message}");
+        _scheduler.Post(World, () => Kill(host));
+    }
 
     private byte[] FillPrimary(Medium disk, int number)
     {
@@ -219,10 +236,12 @@ internal sealed partial class Pair
         return [.. disk.Content];
     }
 
-    private void FillSecondary(Medium disk)
+    private void FillSecondary(Medium disk, Medium primary)
     {
         byte[] other = new byte[disk.LengthBytes];
-        if (_scheduler.Random.Next(2) == 0)
+        if (Settings.DisksAreEqual)
+            primary.Content.CopyTo(other, 0);
+        else if (_scheduler.Random.Next(2) == 0)
             Array.Fill(other, (byte)0x77);
         disk.Write(0, other);
     }

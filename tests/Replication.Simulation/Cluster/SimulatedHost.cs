@@ -15,6 +15,8 @@ internal sealed class SimulatedHost
     private readonly Func<int> _nextId;
     private readonly SimulatedDirectory _state = new("/state");
     private readonly SimulatedDirectory _overlay = new("/overlay");
+    private int _failedBefore;
+    private int _failedRecordsBefore;
 
     // One for all processes of a run: no thread is started.
     private static readonly BlockingWorkers s_noWorkers = new("simulated", 0);
@@ -68,11 +70,15 @@ internal sealed class SimulatedHost
 
     public Action<CommitRequest, bool> CommitEnded { get; set; } = (_, _) => { };
 
+    /// <summary>A primary has answered this host's question for a hold, which lasts until then; null: the question is asked anew.</summary>
+    public Action<long?> HoldAnswered { get; set; } = _ => { };
+
     public Action<Exception> OpenFailed { get; set; } = _ => { };
 
     public void Boot(SimulatedHost peer, Wire there, Wire back, List<MirrorConnection> connections)
     {
         var process = new SimulatedProcess(Scheduler, _nextId(), Name);
+        (_failedBefore, _failedRecordsBefore) = (Faults.Failed, Faults.FailedRecords);
         (Process, Serving, Node, IsEnding) = (process, null, null, false);
         var journal = Journal = new SimulatedJournal(Name, _tell);
         var services = new NodeServices
@@ -81,13 +87,14 @@ internal sealed class SimulatedHost
             Log = new SimulatedLog(Name, _tell),
             Time = process.Time,
             Workers = s_noWorkers,
-            ConnectPeer = _ => new SimulatedPeer(process, peer, there, back),
+            ConnectPeer = _ => new SimulatedPeer(this, process, peer, there, back),
             ConnectMirror = _ => new SimulatedTransport(process, peer, there, back, connections),
             OpenDisk = disk => new MediumNode(disk.Name, Disks.Single(medium => medium.Name == disk.Name), process, Profile, Faults),
             OpenFiles = path => (path == "/state" ? _state : _overlay).For(process, Profile, Faults),
             StartWorker = _ => new SimulatedWorker(process),
             BootId = () => new Guid(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
             NewId = NewId,
+            Random = Scheduler.Random.NextDouble,
         };
         process.Run(
             async () =>
@@ -102,9 +109,28 @@ internal sealed class SimulatedHost
     public void Kill()
     {
         Process?.Kill();
+        Process = null;
         Serving = Node = null;
         Settle();
     }
+
+    /// <summary>The disks and files that hang answer again.</summary>
+    public void Unhang()
+    {
+        foreach (Medium disk in Disks)
+            disk.Unhang();
+        _state.Unhang();
+        _overlay.Unhang();
+    }
+
+    /// <summary>Something that this host's node writes to does not answer.</summary>
+    public bool Hangs => _state.Hangs || _overlay.Hangs || Disks.Any(disk => disk.Hangs);
+
+    /// <summary>Requests of its media have failed since its process began.</summary>
+    public bool HasFailed => Faults.Failed > _failedBefore;
+
+    /// <summary>Records among them.</summary>
+    public int FailedRecords => Faults.FailedRecords - _failedRecordsBefore;
 
     /// <summary>Ends the node in order: the guest first, then the node, then the process.</summary>
     public void ShutDown(Func<bool> guestIsGone)
@@ -128,6 +154,7 @@ internal sealed class SimulatedHost
     /// <summary>The node's answer to a commit, seen from outside.</summary>
     public async Task<(ulong Epoch, TimeSpan Elapsed)> CommitAsync(GroupNode node, CommitRequest request)
     {
+        SimulatedProcess? process = Process;
         CommitBegins(request);
         bool committed = false;
         try
@@ -138,13 +165,16 @@ internal sealed class SimulatedHost
         }
         finally
         {
-            CommitEnded(request, committed);
+            // What unwinds in a process that has ended tells nobody anything.
+            if (process is { IsAlive: true })
+                CommitEnded(request, committed);
         }
     }
 
     /// <summary>The same for the last checkpoint.</summary>
     public async Task<ulong> StopReplicationAsync(GroupNode node, CommitRequest request)
     {
+        SimulatedProcess? process = Process;
         CommitBegins(request);
         bool committed = false;
         try
@@ -155,7 +185,9 @@ internal sealed class SimulatedHost
         }
         finally
         {
-            CommitEnded(request, committed);
+            // What unwinds in a process that has ended tells nobody anything.
+            if (process is { IsAlive: true })
+                CommitEnded(request, committed);
         }
     }
 
@@ -183,8 +215,8 @@ internal sealed class SimulatedHost
         StateDirectory = "/state",
         InitialRole = InitialRole,
         Disks = [.. Disks.Select(disk => new DiskOptions(disk.Name, disk.Name))],
-        Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, 64 << 20, 48 << 20),
-        Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync },
+        Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, _settings.OverlayLimitBytes, _settings.OverlayLimitBytes * 3 / 4),
+        Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },
         Peer = new PeerOptions("peer", "peer-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = Name,
     };

@@ -30,6 +30,8 @@ internal static class RemoteCall
             return;
         }
 
+        // A caller that gives up resets the call: one that nobody has taken up yet may still be, or not.
+        bool mayBeDropped = callee.Scheduler.Random.Next(2) == 0;
         bool answered = false;
         process.AtEnd(() =>
         {
@@ -39,6 +41,8 @@ internal static class RemoteCall
         process.Run(
             async () =>
             {
+                if (mayBeDropped && reply.Task.IsCompleted)
+                    return;
                 T result = await call(node);
                 answered = true;
                 Send(back, caller, () => reply.TrySetResult(result));

@@ -6,7 +6,7 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Network;
 
 /// <summary>The other node over its control endpoint, as one process calls it: each call is a message there and a message back, and calls may pass each other.</summary>
-internal sealed class SimulatedPeer(SimulatedProcess caller, SimulatedHost callee, Wire there, Wire back) : IReplicationPeer
+internal sealed class SimulatedPeer(SimulatedHost own, SimulatedProcess caller, SimulatedHost callee, Wire there, Wire back) : IReplicationPeer
 {
     public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) =>
         Call(node => node.AttachMirrorAsync(request, default), cancellationToken);
@@ -26,14 +26,22 @@ internal sealed class SimulatedPeer(SimulatedProcess caller, SimulatedHost calle
 
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(node => node.GetPositionAsync(group, default), cancellationToken);
 
-    // The wire carries the generation in force, not the history.
-    public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) => Call(
-        async node =>
-        {
-            PeerPosition position = await node.HoldAsync(group, generation, lease, default);
-            return position with { History = [position.Generation] };
-        },
-        cancellationToken);
+    public async Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        long heldAt = 0;
+        own.HoldAnswered(null);
+        PeerPosition answer = await Call(
+            async node =>
+            {
+                heldAt = caller.Scheduler.Now;
+                // The wire carries the generation in force, not the history.
+                PeerPosition position = await node.HoldAsync(group, generation, lease, default);
+                return position with { History = [position.Generation] };
+            },
+            cancellationToken);
+        own.HoldAnswered(heldAt + lease.Ticks);
+        return answer;
+    }
 
     public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Call(node => node.ReleaseAsync(fencedBy, default), cancellationToken);
 

@@ -5,22 +5,28 @@ namespace Replication.Simulation.Storage;
 /// <summary>Which requests of a host's media fail, or are the last of their process; armed by the workload.</summary>
 internal sealed class FaultPlan
 {
-    private string _part = "";
+    private Func<string, bool> _matches = _ => false;
+    private BlockOperation[] _operations = [];
     private int _errno;
     private int _left;
     private int _skip;
-    private BlockOperation[] _operations = [];
     private int _writesLeft;
     private Action _kill = () => { };
 
     /// <summary>Requests that have failed so far.</summary>
     public int Failed { get; private set; }
 
+    /// <summary>Those of them that were records: a process whose record fails twice in a row ends itself, as it cannot know what a restart would find.</summary>
+    public int FailedRecords { get; private set; }
+
     public bool IsArmed => _left > 0;
 
-    /// <summary>Lets <paramref name="count"/> requests fail on nodes whose name has <paramref name="part"/>, after <paramref name="skip"/> that do not.</summary>
-    public void Arm(string part, int errno, int skip, int count, params BlockOperation[] operations) =>
-        (_part, _errno, _skip, _left, _operations) = (part, errno, skip, count, operations);
+    /// <summary>Told of every write that is submitted: the node's name and what it writes.</summary>
+    public Action<string, ReadOnlyMemory<byte>> WriteSeen { get; set; } = (_, _) => { };
+
+    /// <summary>Lets <paramref name="count"/> requests fail on the nodes and files whose names match, after <paramref name="skip"/> that do not.</summary>
+    public void Arm(Func<string, bool> matches, int errno, int skip, int count, params BlockOperation[] operations) =>
+        (_matches, _errno, _skip, _left, _operations) = (matches, errno, skip, count, operations);
 
     public void Disarm() => _left = 0;
 
@@ -37,10 +43,12 @@ internal sealed class FaultPlan
     /// <summary>0, or the error of this request.</summary>
     public int Draw(string node, BlockOperation operation)
     {
-        if (_left == 0 || !node.Contains(_part, StringComparison.Ordinal) || !_operations.Contains(operation) || _skip-- > 0)
+        if (_left == 0 || !_operations.Contains(operation) || !_matches(node) || _skip-- > 0)
             return 0;
         _left--;
         Failed++;
+        if (node == SimulatedDirectory.RecordNode)
+            FailedRecords++;
         return _errno;
     }
 }

@@ -41,6 +41,7 @@ internal sealed class MediumNode : BlockNode
         if (!_process.IsAlive)
             return Never();
         Medium.PendingWrite write = _medium.Begin(range, data, unmaps);
+        _faults.WriteSeen(Name, data);
         _faults.CountWrite();
         return Submit(operation, range, () => _medium.Land(write), () => _medium.Tear(write, _process.Scheduler.Random));
     }

@@ -7,12 +7,30 @@ namespace Replication.Simulation.Storage;
 /// <summary>A directory of a host, and one process's way to it.</summary>
 internal sealed class SimulatedDirectory(string path)
 {
+    /// <summary>The name of the epoch record's node.</summary>
+    public const string RecordNode = "record";
+
     private readonly SortedDictionary<string, Medium> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, byte[]> _small = new(StringComparer.Ordinal);
 
     public Medium? Find(string fileName) => _files.GetValueOrDefault(fileName);
 
     public IEnumerable<string> Names => [.. _files.Keys, .. _small.Keys];
+
+    /// <summary>The files that there are hang, as on a device that has stopped answering; what is made while it lasts does not.</summary>
+    public void Hang()
+    {
+        foreach (Medium file in _files.Values)
+            file.Hang();
+    }
+
+    public void Unhang()
+    {
+        foreach (Medium file in _files.Values)
+            file.Unhang();
+    }
+
+    public bool Hangs => _files.Values.Any(file => file.Hangs);
 
     public void Settle(Random random)
     {

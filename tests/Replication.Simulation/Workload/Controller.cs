@@ -13,14 +13,37 @@ internal sealed class Controller(Pair pair, Action<string> tell)
     /// <summary>Verbs that have not been answered.</summary>
     public IReadOnlyList<string> UnderWay => _verbs;
 
-    public void Start(SyncMode sync) => Run($"start {sync}", async () =>
+    public void Start(SyncMode sync, bool abandonView = false) => Run($"start {sync}{(abandonView ? ", abandoning the view" : "")}", async () =>
     {
-        await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, false, default));
-        StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, false, default));
+        using IDisposable holding = pair.Holding(pair.Settings.Deadline);
+        await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, abandonView, default));
+        StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, abandonView, default));
         tell($"started: generation {started.Generation.Number} epoch {started.Epoch}, {started.SyncedBytes} bytes synced");
     });
 
-    public void Stop() => Run("stop", () => CallAsync(pair.Primary, node => node.StopAsync(default)));
+    public void Resync(bool abandonView) => Run($"resync{(abandonView ? ", abandoning the view" : "")}", async () =>
+    {
+        using IDisposable holding = pair.Holding(pair.Settings.Deadline);
+        ResyncResult result = await CallAsync(pair.Primary, node => node.ResyncAsync(abandonView, default));
+        tell($"resynced: {result.SyncedBytes} bytes");
+    });
+
+    /// <summary>Nothing but the guests writes to the disks, so whatever it reports is a false positive.</summary>
+    public void Verify(bool repair) => Run($"verify{(repair ? " and repair" : "")}", async () =>
+    {
+        using IDisposable holding = pair.Holding(pair.Settings.Deadline / 2);
+        VerifyResult result = await CallAsync(pair.Primary, node => node.VerifyAsync(repair, default));
+        if (result.DifferingBytes > 0 && !pair.IsRotten)
+            pair.Fail($"Verify: {result.DifferingBytes} bytes are said to differ, and nothing but the guest wrote");
+        if (pair.IsRotten && (result.DifferingBytes == 0 || repair != (result.RepairedBytes == result.DifferingBytes)))
+            pair.Fail($"Verify: of content that has rotted {result.DifferingBytes} bytes are said to differ and {result.RepairedBytes} to be repaired");
+    });
+
+    public void Stop() => Run("stop", async () =>
+    {
+        using IDisposable holding = pair.Holding(pair.Settings.Deadline);
+        await CallAsync(pair.Primary, node => node.StopAsync(default));
+    });
 
     public void Failover(SimulatedHost host, bool force) => Run($"failover of the {host.Name}{(force ? " by force" : "")}", async () =>
     {
@@ -43,22 +66,27 @@ internal sealed class Controller(Pair pair, Action<string> tell)
             pair.Fail("Whole: an incomplete secondary has taken a checkpoint");
     });
 
-    /// <summary>The three calls. The controller dies before the given one; 3: it lives.</summary>
-    public void Checkpoint(int diesBefore, bool abort, TimeSpan? deadline) => Run($"checkpoint (dies before {diesBefore}{(abort ? ", aborts" : "")})", async () =>
+    /// <summary>The three calls, as one controller of several may make them.</summary>
+    public void Checkpoint(CheckpointPlan plan) => Run($"checkpoint ({plan})", async () =>
     {
-        BegunCheckpoint begun = await CallAsync(pair.Primary, node => node.BeginCheckpointAsync(0, deadline, default));
-        if (diesBefore == 1)
+        using IDisposable holding = pair.Holding(plan.Deadline ?? pair.Settings.Deadline);
+        BegunCheckpoint begun = await CallAsync(pair.Primary, node => node.BeginCheckpointAsync(0, plan.Deadline, default));
+        if (plan.DiesBefore == 1)
             return;
-        if (abort)
+        if (plan.Aborts)
         {
             await CallAsync(pair.Primary, node => node.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Aborted, default));
             return;
         }
 
+        // The state of its VM travels; where that takes longer than the lease another checkpoint may have come in between, and this commit is late.
+        if (plan.Pause > TimeSpan.Zero)
+            await Task.Delay(plan.Pause, pair.World.Time);
         CheckpointOutcome outcome = CheckpointOutcome.Committed;
         try
         {
-            await CallAsync(pair.Secondary, node => pair.Secondary.CommitAsync(node, begun.ToCommit()));
+            for (int i = 0; i < plan.Commits; i++)
+                await CallAsync(pair.Secondary, node => pair.Secondary.CommitAsync(node, begun.ToCommit()));
         }
         catch (VerbException e)
         {
@@ -66,7 +94,7 @@ internal sealed class Controller(Pair pair, Action<string> tell)
             outcome = e.Failure == VerbFailure.Unreachable ? CheckpointOutcome.Unknown : CheckpointOutcome.Aborted;
         }
 
-        if (diesBefore == 2)
+        if (plan.DiesBefore == 2)
             return;
         await CallAsync(pair.Primary, node => node.EndCheckpointAsync(begun.Epoch, outcome, default));
     });

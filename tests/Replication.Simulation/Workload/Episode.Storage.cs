@@ -11,14 +11,15 @@ namespace Replication.Simulation.Workload;
 /// </remarks>
 internal sealed partial class Episode
 {
+    // The last two are a secondary's alone.
     private static readonly (string What, Func<string, bool> Matches)[] s_places =
     [
         ("disks", name => name.StartsWith("disk", StringComparison.Ordinal) && !name.Contains('.', StringComparison.Ordinal)),
         ("dirty marks", name => name.EndsWith(".dirty", StringComparison.Ordinal)),
-        ("active disks", name => name.Contains(".active", StringComparison.Ordinal)),
-        ("hidden disks", name => name.Contains(".hidden", StringComparison.Ordinal)),
         ("records", name => name == Storage.SimulatedDirectory.RecordNode),
         ("manifest", name => name == "manifest"),
+        ("active disks", name => name.Contains(".active", StringComparison.Ordinal)),
+        ("hidden disks", name => name.Contains(".hidden", StringComparison.Ordinal)),
     ];
 
     private static readonly BlockOperation[][] s_requests =
@@ -31,7 +32,7 @@ internal sealed partial class Episode
     private void FailStorage()
     {
         SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
-        (string what, Func<string, bool> matches) = s_places[_random.Next(s_places.Length)];
+        (string what, Func<string, bool> matches) = s_places[_random.Next(s_places.Length - (host == _pair.Primary ? 2 : 0))];
         int errno = _random.Next(2) == 0 ? Errno.EIO : Errno.ENOSPC;
         int count = _random.Next(3) == 0 ? _random.Next(2, 40) : 1;
         _pair.NoteFault($"{count} requests to the {host.Name}'s {what} are going to fail with errno {errno}");

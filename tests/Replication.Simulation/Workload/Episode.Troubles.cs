@@ -1,10 +1,48 @@
 using Replication.Simulation.Cluster;
+using Replication.Simulation.Scheduling;
 
 namespace Replication.Simulation.Workload;
 
 /// <remarks>What goes wrong, and who puts it right.</remarks>
 internal sealed partial class Episode
 {
+    private void ArrangeTroubles()
+    {
+        _troubles.Add(_random.Next(3), () => Kill(_pair.Primary));
+        _troubles.Add(_random.Next(3), () => Kill(_pair.Secondary));
+        _troubles.Add(_random.Next(2), () => DieAtWrite(_pair.Primary));
+        _troubles.Add(_random.Next(2), () => DieAtWrite(_pair.Secondary));
+        _troubles.Add(_random.Next(2), ShutDown);
+        _troubles.Add(_random.Next(3), Cut);
+        _troubles.Add(1 + _random.Next(3), () => _pair.BreakConnections(_random.Next(3) == 0));
+        _troubles.Add(_random.Next(2), StopProcess);
+        _troubles.Add(_random.Next(2), () => Verb(() => _controller.Failover(_pair.Secondary, force: _random.Next(2) == 0)));
+        _troubles.Add(_random.Next(2), () => Verb(() => _controller.Failover(_pair.Primary, force: false)));
+        _troubles.Add(_random.Next(2), FreezeThroughFailover);
+        // Storage fails in some lives, hangs in some, and is sound in the rest.
+        _troubles.Add(Math.Max(0, _random.Next(5) - 2), FailStorage);
+        _troubles.Add(Math.Max(0, _random.Next(5) - 2), HangStorage);
+        _strikes.Add(3, () => _pair.BreakConnections(_random.Next(3) == 0));
+        _strikes.Add(2, () => _pair.Cut(_pair.ToPrimary, "the way to the primary"));
+        _strikes.Add(2, () => Kill(_pair.Primary));
+        _strikes.Add(2, () => Kill(_pair.Secondary));
+        _strikes.Add(1, () => Stop(_pair.Secondary));
+    }
+
+    // Harm at a moment that matters, which chance alone would seldom hit.
+    private void Strike(Action harm)
+    {
+        if (_random.NextDouble() < _strike)
+            _scheduler.Schedule(_pair.World, _random.Next(2) == 0 ? 0 : _random.NextInt64(Scheduler.Ticks(2)), harm);
+    }
+
+    // Killed with its n-th write from now on under way.
+    private void DieAtWrite(SimulatedHost host)
+    {
+        if (host.IsUp)
+            host.Faults.KillAtWrite(_random.Next(1, 40), () => Kill(host));
+    }
+
     private void Kill(SimulatedHost host)
     {
         if (!host.IsUp)
@@ -52,15 +90,42 @@ internal sealed partial class Episode
             _pair.Heal();
     }
 
-    private void StopProcess()
+    private void StopProcess() => Stop(_random.Next(2) == 0 ? _pair.Primary : _pair.Secondary);
+
+    private void Stop(SimulatedHost host)
     {
-        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
-        if (!host.IsUp || host.IsEnding)
+        if (!host.IsUp || host.IsEnding || host.Process!.IsStopped)
             return;
         _tell($"{host.Name} is stopped");
         if (host == _pair.Primary)
+        {
             _pair.PrimaryWasAway = true;
-        host.Process!.Stop();
+            _pair.NoteFreeze();
+        }
+        else
+        {
+            _pair.NoteTrouble();
+        }
+
+        host.Process.Stop();
+    }
+
+    // Its primary has answered that it holds; then nothing moves for so long that the hold may be over.
+    private void FreezeSecondary()
+    {
+        Stop(_pair.Secondary);
+        _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(1, 25)).Ticks;
+        _scheduler.Schedule(_pair.World, _sleepsUntil - _scheduler.Now, Continue);
+    }
+
+    // A paused VM: its secondary is promoted meanwhile, without its answer, and it goes on as if nothing had happened.
+    private void FreezeThroughFailover()
+    {
+        if (_pair.PromotedAt is not null || !_pair.Primary.IsUp || !_pair.Secondary.IsUp || _controller.UnderWay.Count > 0)
+            return;
+        Stop(_pair.Primary);
+        _controller.Failover(_pair.Secondary, force: true);
+        _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(6, 9)).Ticks;
     }
 
     private void Continue()
@@ -70,6 +135,10 @@ internal sealed partial class Episode
             if (host.Process is { IsStopped: true, IsAlive: true } process)
             {
                 _tell($"{host.Name} goes on");
+                if (host == _pair.Primary)
+                    _pair.NoteThaw();
+                else
+                    _pair.NoteTrouble();
                 process.Continue();
             }
         }

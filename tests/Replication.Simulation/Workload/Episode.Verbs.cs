@@ -1,6 +1,5 @@
 using Replication.Block.State;
 using Replication.Roles;
-using Replication.Simulation.Cluster;
 
 namespace Replication.Simulation.Workload;
 
