@@ -55,9 +55,10 @@ public sealed class QemuImageLockTests : IDisposable
         string socket = _directory["nbd.sock"];
         string[] arguments = ["-f", "raw", "-t", "-k", socket, .. readOnly ? new[] { "-r" } : [], _path];
         await using RunningProcess server = RunningProcess.Start(program, arguments);
-        // qemu-nbd listens only after it has opened and locked the image.
+        // qemu-nbd listens before it opens and locks the image, and greets a client only afterwards.
         await Eventually.TrueAsync(() => File.Exists(socket) || server.HasExited);
-        Assert.False(server.HasExited, server.Output);
+        (int exitCode, string output) = await Programs.RunAsync(Programs.Require("nbdinfo"), "--size", $"nbd+unix:///?socket={socket}");
+        Assert.True(exitCode == 0, output + server.Output);
         DiskOpenException error = Assert.Throws<DiskOpenException>(() => RawFile.Open("disk0", _path, _workers));
         Assert.Equal("is in use by another process", error.Reason);
         await server.KillAsync();
