@@ -53,6 +53,9 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
 
     public bool IsZeroing { get; private set; }
 
+    /// <summary>Its guest write went on without the answer; who overlaps it does not wait for the same answer again.</summary>
+    public bool IsReleased { get; set; }
+
     public bool AllTaken => NextOffsetBytes == Range.EndBytes;
 
     public bool IsFinished => AllTaken && OpenPieces == 0;
@@ -71,6 +74,7 @@ internal sealed class Forward(MirrorLink link) : IValueTaskSource
         NextOffsetBytes = range.OffsetBytes;
         OpenPieces = 0;
         Failure = null;
+        IsReleased = false;
         _references = 1;
     }
 

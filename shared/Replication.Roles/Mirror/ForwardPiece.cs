@@ -13,6 +13,7 @@ internal sealed class ForwardPiece
     private readonly Action _answered;
     private ValueTaskAwaiter<RangeLock.Ticket> _turn;
     private ValueTaskAwaiter _reply;
+    private long _sentAt = -1;
 
     public ForwardPiece(MirrorLink link)
     {
@@ -24,6 +25,9 @@ internal sealed class ForwardPiece
     public Forward Forward { get; private set; } = null!;
 
     public BlockRange Range { get; private set; }
+
+    /// <summary>The session's time when it went out; -1 while it is not on the wire. Written by who has it, read by the tick.</summary>
+    public long SentAt => Volatile.Read(ref _sentAt);
 
     /// <summary>Its turn among the requests that it overlaps; released by the link.</summary>
     public RangeLock.Ticket Ticket { get; private set; }
@@ -48,10 +52,11 @@ internal sealed class ForwardPiece
         Ticket = _turn.GetResult();
         if (_link.HasFailed)
         {
-            _link.Complete(this, null, sent: false);
+            _link.Complete(this, null, sentAt: -1);
             return;
         }
 
+        Volatile.Write(ref _sentAt, _link.Now);
         BlockNode peer = _link.Peer;
         byte[]? payload = Forward.Payload;
         ValueTask reply = payload is null
@@ -76,6 +81,8 @@ internal sealed class ForwardPiece
             failure = e;
         }
 
-        _link.Complete(this, failure, sent: true);
+        long sentAt = _sentAt;
+        Volatile.Write(ref _sentAt, -1);
+        _link.Complete(this, failure, sentAt);
     }
 }

@@ -39,6 +39,8 @@ public sealed partial class MirrorLink
     private List<AnswerBarrier>? CloseUnderLock(Forward forward)
     {
         _open.Remove(forward.Open);
+        if (forward.IsReleased)
+            _released--;
         List<AnswerBarrier>? passed = null;
         for (int i = _barriers.Count - 1; i >= 0; i--)
         {

@@ -39,6 +39,8 @@ public sealed partial class MirrorLink
                 if (forward.IsCopy || forward.RepliesThen == replies)
                     continue;
                 _waiting.Remove(forward.Waiting);
+                forward.IsReleased = true;
+                _released++;
                 (kept ??= []).Add(forward);
             }
 
@@ -91,6 +93,37 @@ public sealed partial class MirrorLink
             long since = _waiting.FirstOrDefault(forward => !forward.IsCopy)?.EnteredAt ?? now;
             return now - Math.Min(since, _flushes.FirstOrDefault(flush => flush.GuestWaits)?.SentAt ?? now);
         }
+    }
+
+    // Under _sync. What overlaps a released request waits for its answer on the wire, and the guest has waited for that once.
+    private bool IsBehindReleased(BlockRange range)
+    {
+        if (_released == 0)
+            return false;
+        foreach (Forward forward in _open)
+        {
+            if (forward.IsReleased && forward.Range.Overlaps(range))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>How long the oldest write or zeroing has been unanswered that the peer owes although it has answered one that was sent a deadline later.</summary>
+    internal TimeSpan OldestOvertaken(long now)
+    {
+        long before = Volatile.Read(ref _lastAnsweredSentAt) - _session.Options.Deadline.Ticks;
+        long oldest = now;
+        lock (_sync)
+        {
+            foreach (ForwardPiece piece in _pieces)
+            {
+                if (piece.SentAt is >= 0 and long sentAt && sentAt <= before)
+                    oldest = Math.Min(oldest, sentAt);
+            }
+        }
+
+        return TimeSpan.FromTicks(now - oldest);
     }
 
     /// <summary>How long the oldest forwarded flush has been unanswered.</summary>
@@ -172,7 +205,6 @@ public sealed partial class MirrorLink
             return false;
         }
 
-        _session.Replied();
         bool known;
         bool settle;
         lock (_sync)

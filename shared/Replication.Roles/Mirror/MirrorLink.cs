@@ -12,7 +12,7 @@ namespace Replication.Roles.Mirror;
 /// zeroing may be passed, by what it does not touch);
 /// a piece that overlaps an earlier unanswered one waits for its answer, so overlapping requests are never in flight together (Replica: NBD gives no
 /// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline while
-/// replies kept coming, it completes and the forward goes on as in `local`. A failed forward ends the session, since from then on the disks may differ. In a session that is over
+/// replies kept coming, it completes and the forward goes on as in `local`, and who overlaps it does not wait for that answer again. A failed forward ends the session, since from then on the disks may differ. In a session that is over
 /// nothing is sent any more, and who waits is released by the session alone, after the role has been told: see <see cref="MirrorSession.Lose(MirrorLoss)"/>.
 /// Reads go straight to the peer and are no part of the order: for comparisons, never for a guest.
 /// </remarks>
@@ -32,9 +32,12 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     private readonly List<ForwardedFlush> _flushes = []; // guarded by _sync; oldest first
     private readonly Stack<Forward> _idleForwards = new(); // guarded by _sync
     private readonly Stack<ForwardPiece> _idlePieces = new(); // guarded by _sync
+    private readonly List<ForwardPiece> _pieces = []; // guarded by _sync; every one that was made, for the tick
     private int _inFlight; // guarded by _sync
     private int _zeroingInFlight; // guarded by _sync
     private long _enqueued; // guarded by _sync; forwards so far
+    private int _released; // guarded by _sync; unanswered forwards that were released
+    private long _lastAnsweredSentAt; // when what was answered latest had been sent; Volatile, and no more than a hint while several threads write it
     private volatile bool _failed; // written under _sync
 
     internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
@@ -54,6 +57,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     internal BlockNode Peer => _connection.Node;
 
     internal bool HasFailed => _failed;
+
+    internal long Now => _session.Clock.Now;
 
     public ValueTask CopyAsync(long offsetBytes, ReadOnlyMemory<byte> data) =>
         Enqueue(new BlockRange(offsetBytes, data.Length), data, WriteFlags.None, waits: true, isCopy: true);
@@ -88,6 +93,13 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
                 Forward forward = _idleForwards.TryPop(out Forward? idle) ? idle : new Forward(this);
                 forward.Begin(range, payload, flags, isCopy, _session.Clock.Now, _session.Replies);
                 forward.Serial = _enqueued++;
+                if (waits && !isCopy && IsBehindReleased(range))
+                {
+                    forward.IsReleased = true;
+                    _released++;
+                    waits = false;
+                }
+
                 _open.AddLast(forward.Open);
                 if (waits)
                 {
@@ -130,7 +142,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
             if (forward.IsZeroing)
                 _zeroingInFlight++;
             _session.PieceBegins();
-            ForwardPiece piece = _idlePieces.TryPop(out ForwardPiece? idle) ? idle : new ForwardPiece(this);
+            if (!_idlePieces.TryPop(out ForwardPiece? piece))
+                _pieces.Add(piece = new ForwardPiece(this));
             // Queued for its turn here, under the lock that gave it its place in the order.
             piece.Begin(forward, range, _ranges.AcquireAsync(range));
             return piece;
@@ -161,11 +174,14 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
         return false;
     }
 
-    /// <summary>A piece is done: answered, or never sent because the session is over.</summary>
-    internal void Complete(ForwardPiece piece, BlockException? failure, bool sent)
+    /// <summary>A piece is done: answered, or never sent (-1) because the session is over.</summary>
+    internal void Complete(ForwardPiece piece, BlockException? failure, long sentAt)
     {
         Forward forward = piece.Forward;
         BlockRange range = piece.Range;
+        bool sent = sentAt >= 0;
+        if (sentAt > Volatile.Read(ref _lastAnsweredSentAt))
+            Volatile.Write(ref _lastAnsweredSentAt, sentAt);
         _session.PieceEnds(answered: sent && failure?.Kind != BlockErrorKind.Shutdown);
         _ranges.Release(piece.Ticket);
         bool finished;
@@ -190,8 +206,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
             // A failure is the session's before it is a barrier's: who waited there looks whether the session lives.
             if (finished && forward.Failure is null)
                 passed = CloseUnderLock(forward);
-            if (_idlePieces.Count < MirrorLimits.PiecesInFlight)
-                _idlePieces.Push(piece);
+            _idlePieces.Push(piece);
             more = _backlog.Count > 0;
         }
 

@@ -13,7 +13,7 @@ public sealed record MirrorLoss(MirrorLossCause Cause, string Message, string Di
     /// <summary>The error number that the failure is listed with: the forward's own, else the one that says best what happened.</summary>
     public int ReportedErrno => Errno != 0 ? Errno : Cause switch
     {
-        MirrorLossCause.Silent or MirrorLossCause.FlushUnanswered => Block.Errno.ETIMEDOUT,
+        MirrorLossCause.Silent or MirrorLossCause.FlushUnanswered or MirrorLossCause.WriteUnanswered => Block.Errno.ETIMEDOUT,
         MirrorLossCause.ForwardFailed or MirrorLossCause.LocalFailed => Block.Errno.EIO,
         _ => Block.Errno.ESHUTDOWN,
     };
@@ -25,6 +25,7 @@ public sealed record MirrorLoss(MirrorLossCause Cause, string Message, string Di
         MirrorLossCause.ConnectionLost => "connection-lost",
         MirrorLossCause.Silent => "silent",
         MirrorLossCause.FlushUnanswered => "flush-unanswered",
+        MirrorLossCause.WriteUnanswered => "write-unanswered",
         MirrorLossCause.ForwardFailed => "forward-failed",
         MirrorLossCause.LocalFailed => "local-failed",
         _ => "peer-promoted",

@@ -15,6 +15,9 @@ public enum MirrorLossCause
     /// <summary>A forwarded flush had no answer within its own deadline.</summary>
     FlushUnanswered,
 
+    /// <summary>One write had no answer for as long as a flush may take, while the peer answered later ones.</summary>
+    WriteUnanswered,
+
     /// <summary>The peer answered a forward with an error: its disk may lack the write.</summary>
     ForwardFailed,
 

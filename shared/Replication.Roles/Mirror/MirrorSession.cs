@@ -10,7 +10,8 @@ namespace Replication.Roles.Mirror;
 /// A session never resends and never comes back: whatever ends one connection, or leaves the two disks different, ends it for every disk (Whole, Fence). It ends in one order,
 /// whoever finds the reason: the first reason is kept; the observer is told; only then do pending forwards fail, so that no guest write is acknowledged before the role has had
 /// its say; then the connections are aborted, without waiting for the peer (No hostage).
-/// Silence is measured by a clock of ticks: no reply for the deadline while writes or zeroing are unanswered. A peer that owes only flushes is not silent.
+/// Silence is measured by a clock of ticks: no reply to a write or zeroing for the deadline while some are unanswered. A peer that owes only flushes is not silent, and the answer to a flush
+/// says nothing of its writes.
 /// </remarks>
 public sealed class MirrorSession : IAsyncDisposable
 {
@@ -28,7 +29,6 @@ public sealed class MirrorSession : IAsyncDisposable
     private long _openForwards;
     private long _openPieces;
     private long _answered;
-    private long _replies;
 
     // Only the tick's, others at most read; _ticking keeps a second one out.
     private int _ticking;
@@ -97,7 +97,8 @@ public sealed class MirrorSession : IAsyncDisposable
         }
     }
 
-    internal long Replies => Volatile.Read(ref _replies);
+    /// <summary>The same as a moment in the session's life.</summary>
+    internal long Replies => Volatile.Read(ref _answered);
 
     /// <summary>Takes a connection into the session; its end is the session's. The connection stays the caller's to dispose.</summary>
     public MirrorLink AddLink(string disk, IMirrorConnection connection)
@@ -182,13 +183,10 @@ public sealed class MirrorSession : IAsyncDisposable
         if (answered)
         {
             Interlocked.Increment(ref _answered);
-            Replied();
         }
 
         Interlocked.Decrement(ref _openPieces);
     }
-
-    internal void Replied() => Interlocked.Increment(ref _replies);
 
     /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
     internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
@@ -224,6 +222,10 @@ public sealed class MirrorSession : IAsyncDisposable
         else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
         {
             Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {Options.FlushDeadline.TotalSeconds} s", link.Disk));
+        }
+        else if (_links.FirstOrDefault(link => link.OldestOvertaken(now) >= Options.FlushDeadline) is { } hung)
+        {
+            Lose(new MirrorLoss(MirrorLossCause.WriteUnanswered, $"the secondary has not answered a write for {Options.FlushDeadline.TotalSeconds} s, and answers later ones", hung.Disk));
         }
         else
         {

@@ -84,6 +84,65 @@ public sealed class MirrorDeadlineTests
     }
 
     [Fact]
+    public async Task Who_overlaps_a_write_that_was_released_does_not_wait_for_its_answer_again()
+    {
+        await using var f = await AttachedAsync();
+        Task kept = f.Quorum.WriteAsync(4096, Data(4096, 1)).AsTask();
+        DeferredRequest hung = f.Held.Pending[0];
+        Task entered = f.Quorum.WriteAsync(2048, Data(4096, 2)).AsTask();
+        await OtherRepliesForAsync(f, Deadline - 50);
+        Assert.False(kept.IsCompleted || entered.IsCompleted);
+        await OtherRepliesForAsync(f, 50);
+        Assert.True(kept.IsCompletedSuccessfully && entered.IsCompletedSuccessfully);
+        await OtherRepliesForAsync(f, 0);
+        Assert.True(f.Quorum.WriteAsync(8000, Data(512, 3)).IsCompletedSuccessfully);
+        // One that overlaps only those that did not wait for it.
+        Assert.True(f.Quorum.WriteAsync(2048, Data(512, 4)).IsCompletedSuccessfully);
+        Task elsewhere = f.Quorum.WriteAsync(65536, Data(512, 5)).AsTask();
+        Assert.False(elsewhere.IsCompleted);
+        Assert.Empty(f.Observer.Losses);
+        await hung.ReleaseAsync();
+        await f.ReleaseAllAsync();
+        await elsewhere;
+        Task again = f.Quorum.WriteAsync(4096, Data(512, 6)).AsTask();
+        Assert.False(again.IsCompleted);
+        await f.ReleaseAllAsync();
+        await again;
+        await f.AssertSameAsync();
+    }
+
+    [Fact]
+    public async Task A_write_that_the_peer_never_answers_ends_the_session_after_thirty_seconds_although_later_ones_are_answered()
+    {
+        await using var f = await AttachedAsync();
+        Task kept = f.Quorum.WriteAsync(0, Data(4096, 1)).AsTask();
+        await OtherRepliesForAsync(f, 29_950);
+        Assert.True(kept.IsCompletedSuccessfully);
+        Assert.Empty(f.Observer.Losses);
+        f.Advance(50);
+        MirrorLoss loss = Assert.Single(f.Observer.Losses);
+        Assert.Equal(("write-unanswered", Errno.ETIMEDOUT), (loss.CauseText, loss.ReportedErrno));
+    }
+
+    [Fact]
+    public async Task The_answer_to_a_flush_is_no_answer_to_a_write()
+    {
+        await using var f = await AttachedAsync();
+        Task write = f.Quorum.WriteAsync(0, Data(4096, 1)).AsTask();
+        for (int passed = 0; passed < Deadline; passed += 50)
+        {
+            Assert.False(write.IsCompleted);
+            Task flush = f.Quorum.FlushAsync().AsTask();
+            await f.Held.Pending[^1].ReleaseAsync();
+            await flush;
+            f.Advance(50);
+        }
+
+        Assert.True(write.IsCompletedSuccessfully);
+        Assert.Equal(MirrorLossCause.Silent, Assert.Single(f.Observer.Losses).Cause);
+    }
+
+    [Fact]
     public async Task A_process_that_was_stopped_does_not_count_its_own_sleep()
     {
         await using var f = await AttachedAsync();
@@ -205,5 +264,18 @@ public sealed class MirrorDeadlineTests
         await Task.WhenAll(first, second, large);
         Assert.Equal(0, f.PeerDisk.Counts.Total);
         await BlockAssert.FilledAsync(f.LocalDisk, new BlockRange(0, 5 << 20), 3);
+    }
+
+    // Time passes while the peer answers writes elsewhere.
+    private static async Task OtherRepliesForAsync(MirrorFixture f, int milliseconds)
+    {
+        for (int passed = 0; passed <= milliseconds; passed += 50)
+        {
+            Task other = f.Quorum.WriteAsync(1 << 20, Data(512, 9)).AsTask();
+            await f.Held.Pending[^1].ReleaseAsync();
+            await other;
+            if (passed < milliseconds)
+                f.Advance(50);
+        }
     }
 }
