@@ -44,6 +44,8 @@ public sealed partial class MirrorLink
                 (kept ??= []).Add(forward);
             }
 
+            if (kept is not null)
+                ReleaseBehind(kept);
             foreach (ForwardedFlush flush in _flushes)
             {
                 if (now - flush.SentAt < deadline.Ticks)
@@ -92,6 +94,28 @@ public sealed partial class MirrorLink
         {
             long since = _waiting.FirstOrDefault(forward => !forward.IsCopy)?.EnteredAt ?? now;
             return now - Math.Min(since, _flushes.FirstOrDefault(flush => flush.GuestWaits)?.SentAt ?? now);
+        }
+    }
+
+    // Under _sync. Whoever is behind a request that was released, or behind one that is behind it, waits for that answer too, and the guest has waited for it.
+    private void ReleaseBehind(List<Forward> kept)
+    {
+        var released = new List<BlockRange>();
+        foreach (Forward forward in _open)
+        {
+            if (!forward.IsReleased && !forward.IsCopy && released.Exists(range => range.Overlaps(forward.Range)))
+            {
+                forward.IsReleased = true;
+                _released++;
+                if (forward.Waiting.List is not null)
+                {
+                    _waiting.Remove(forward.Waiting);
+                    kept.Add(forward);
+                }
+            }
+
+            if (forward.IsReleased)
+                released.Add(forward.Range);
         }
     }
 

@@ -112,6 +112,22 @@ public sealed class MirrorDeadlineTests
     }
 
     [Fact]
+    public async Task Who_waits_behind_a_write_that_is_released_goes_on_with_it()
+    {
+        await using var f = await AttachedAsync();
+        Task kept = f.Quorum.WriteAsync(4096, Data(4096, 1)).AsTask();
+        await OtherRepliesForAsync(f, Deadline - 100);
+        Task behind = f.Quorum.WriteAsync(2048, Data(4096, 2)).AsTask();
+        Task behindThat = f.Quorum.WriteAsync(1024, Data(2048, 3)).AsTask();
+        await OtherRepliesForAsync(f, 50);
+        Assert.False(kept.IsCompleted || behind.IsCompleted || behindThat.IsCompleted);
+        await OtherRepliesForAsync(f, 50);
+        Assert.True(kept.IsCompletedSuccessfully && behind.IsCompletedSuccessfully && behindThat.IsCompletedSuccessfully);
+        await f.ReleaseAllAsync();
+        await f.AssertSameAsync();
+    }
+
+    [Fact]
     public async Task A_write_that_the_peer_never_answers_ends_the_session_after_thirty_seconds_although_later_ones_are_answered()
     {
         await using var f = await AttachedAsync();
