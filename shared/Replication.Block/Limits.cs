@@ -45,6 +45,17 @@ internal static class Limits
     /// <summary>How far apart the blocks of such a step may lie: all of it is locked meanwhile.</summary>
     public const long PowerCommitSpanBytes = 64 << 20;
 
+    /// <summary>
+    /// Under <c>Durability: power</c>, where the secondary disk's flush is slow: what a checkpoint keeps in the next epoch's hidden disk instead. Copied and flushed there well within the default deadline.
+    /// </summary>
+    public const long CarriedBytes = 32 << 20;
+
+    /// <summary>How long the end of a commit holds up the guest at a time, where a request is under way that does not end: as long as the default deadline lets a guest wait for a peer.</summary>
+    public static readonly TimeSpan DetachHold = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Between two such tries the guest goes on: four fifths of the time are its own.</summary>
+    public static readonly TimeSpan DetachRest = TimeSpan.FromSeconds(2);
+
     /// <summary>One part in so many of the overlay limit is the guest's reserve: enough to go on for a while, too little to miss.</summary>
     public const int OverlayReserveShare = 16;
 

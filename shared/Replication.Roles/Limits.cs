@@ -36,6 +36,18 @@ internal static class Limits
     /// <summary>How long before the lease's end a promotion must be on record: the lease began when the question arrived, and clocks of two machines drift.</summary>
     public static readonly TimeSpan PromotionMargin = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// How long a promotion waits for requests under way at the secondary's disk and overlays, with every other request held: what the lease leaves once the question and the margin are taken off. An undo copy that
+    /// waits for a slow flush must not fail a failover; a disk that takes longer is none to fail over to, and then the node stays the running secondary that it was.
+    /// </summary>
+    public static readonly TimeSpan PromotionDrain = PromotionLease - HoldQuestionDeadline - PromotionMargin;
+
+    /// <summary>How often the mirror is flushed ahead of a checkpoint's hold, as long as each time takes half as long as the last: what a guest writes during a long flush makes the next one shorter.</summary>
+    public const int FlushesAhead = 4;
+
+    /// <summary>A flush that takes less than one part in so many of the checkpoint's deadline need not be made shorter.</summary>
+    public const int ShortFlushShare = 8;
+
     /// <summary>How often a first commit is tried that gets no answer within the mirror deadline: a secondary that is slow to wake gets a second chance, one that hangs does not keep start for long.</summary>
     public const int FirstCommitAttempts = 3;
 

@@ -170,6 +170,10 @@ public sealed class DirtyMarks : IAsyncDisposable
     /// <summary>There was no flush: what was touched waits for the next pass.</summary>
     public async ValueTask AbandonPassAsync(CleaningPass pass) => await ClosePassAsync(pass, flushed: false);
 
+    /// <summary>Makes what is marked now survive a loss of power.</summary>
+    /// <exception cref="BlockException">It may not.</exception>
+    public ValueTask FlushAsync() => _bitmap.FlushAsync();
+
     public ValueTask DisposeAsync() => _bitmap.DisposeAsync();
 
     private async ValueTask<long> ClosePassAsync(CleaningPass pass, bool flushed)

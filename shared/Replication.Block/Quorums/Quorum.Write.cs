@@ -164,9 +164,14 @@ public sealed partial class Quorum
     {
         if (localFailure is not null)
             _observer?.LocalFailed(this, localFailure);
+        ReportForward(forwardFailure, localFailure is not null);
+    }
+
+    private void ReportForward(BlockException? forwardFailure, bool localFailedToo)
+    {
         // A lost session is reported once, by itself.
-        if (forwardFailure is not null && (forwardFailure.Kind != BlockErrorKind.Shutdown || localFailure is not null))
-            _observer?.ForwardFailed(this, forwardFailure, localFailure is not null);
+        if (forwardFailure is not null && (forwardFailure.Kind != BlockErrorKind.Shutdown || localFailedToo))
+            _observer?.ForwardFailed(this, forwardFailure, localFailedToo);
     }
 
     internal ValueTask AcknowledgeAsync(GuestWrite write) => _admission.AcknowledgeAsync(Name, write.Operation, write.Range);

@@ -20,6 +20,7 @@ public sealed partial class Quorum : BlockNode
     private readonly GuestAdmission _admission;
     private readonly GroupGate? _gate;
     private readonly IQuorumObserver? _observer;
+    private readonly DiskFlush? _flushes; // a thin filter has none: its child shares flushes by itself
     private readonly RangeLock _ranges = new();
     private readonly Stack<PendingAcknowledgement> _idleAcknowledgements = new(); // guarded by itself
     private readonly Lock _childLock = new();
@@ -40,6 +41,7 @@ public sealed partial class Quorum : BlockNode
     {
         _gate = gate;
         _observer = observer;
+        _flushes = new DiskFlush(local) { Failed = failure => observer.LocalFailed(this, failure) };
     }
 
     /// <summary>The mirror child's name; null without one.</summary>
@@ -54,6 +56,10 @@ public sealed partial class Quorum : BlockNode
         _marks = marks;
         return WaitForWritesAsync();
     }
+
+    /// <summary>Flushes the local disk in no guest's name. A failure fails the guest's next flush, too: it may have lost what that is about.</summary>
+    /// <exception cref="BlockException">It failed.</exception>
+    public Task FlushLocalAsync() => _flushes!.FlushAsync();
 
     /// <summary>Waits until every guest write and copy that holds or waits for its range now has let go of it: it is on the local disk, and its forward is enqueued.</summary>
     public ValueTask WaitForWritesAsync() => _ranges.WaitForOverlappingAsync(new BlockRange(0, LengthBytes));
@@ -119,9 +125,10 @@ public sealed partial class Quorum : BlockNode
         await _admission.AdmitFlushAsync(Name);
         MirrorChild? mirror = _mirror;
         ValueTask forward = mirror is null ? default : mirror.Node.FlushAsync();
-        BlockException? localFailure = await Outcome(_local.FlushAsync());
+        BlockException? localFailure = await Outcome(_flushes?.FlushForGuestAsync() ?? _local.FlushAsync());
         BlockException? forwardFailure = await Outcome(forward);
-        Report(localFailure, forwardFailure);
+        // The local one has been reported, once for all who waited for it.
+        ReportForward(forwardFailure, localFailure is not null);
         if (localFailure is not null)
             throw localFailure;
         await _admission.AcknowledgeAsync(Name, BlockOperation.Flush, default);

@@ -60,8 +60,8 @@ internal sealed class ReplicationNode : BlockNode
         return ReplicationTable.Write(NodeRole.Secondary, _group.ReplicationStage) switch
         {
             IoRoute.Active => layers is null ? default : PersistAsync(layers),
-            IoRoute.Split => layers is null ? _disk.Node.FlushAsync() : PersistThenFlushAsync(layers),
-            IoRoute.Direct => _disk.Node.FlushAsync(),
+            IoRoute.Split => layers is null ? _disk.Flushes.FlushForGuestAsync() : PersistThenFlushAsync(layers),
+            IoRoute.Direct => _disk.Flushes.FlushForGuestAsync(),
             _ => throw Refused(BlockOperation.Flush, default),
         };
     }
@@ -82,7 +82,7 @@ internal sealed class ReplicationNode : BlockNode
     private async ValueTask PersistThenFlushAsync(OverlayLayers layers)
     {
         await PersistAsync(layers);
-        await _disk.Node.FlushAsync();
+        await _disk.Flushes.FlushForGuestAsync();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

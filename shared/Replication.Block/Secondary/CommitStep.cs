@@ -26,7 +26,7 @@ internal static class CommitStep
 
         // What only the overlays had must be in the disk for good before they forget it.
         if (layers.IsPower)
-            await disk.CommitNode.FlushAsync();
+            await disk.Flushes.FlushThroughAsync(disk.CommitNode);
         await layers.Hidden.ClearAsync(blocks);
         await layers.Active.ClearAsync(blocks);
     }

@@ -34,16 +34,9 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
     {
         if (session.Revoked)
             throw Over(BlockOperation.Flush, default);
-        try
-        {
-            await disk.CopyBeforeWrite.FlushAsync();
-        }
-        catch (BlockException e)
-        {
-            session.Fail();
-            group.Report(SecondaryFailure.SecondaryDisk, disk.Name, e);
-            throw;
-        }
+        await disk.Flushes.FlushAsync();
+        if (session.Failed)
+            throw Error(BlockErrorKind.Io, BlockOperation.Flush, default, "an earlier request of this mirror session has failed: no flush makes good what the disk may have lost");
     }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => disk.CopyBeforeWrite.StatusAsync(range);
@@ -71,6 +64,7 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
             }
             finally
             {
+                disk.NoteWritten(request.Range);
                 session.End();
             }
         }

@@ -9,11 +9,17 @@ namespace Replication.Block.Secondary;
 public sealed class SecondaryDisk
 {
     private readonly GroupState _group;
+    private readonly TimeProvider _time;
+    private long _flushBegan; // a flush's own: there is one at a time
+    private long _flushTookTicks; // Volatile
     private MirrorSessionState? _session; // the last one that was given a target; Interlocked
 
-    internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group)
+    internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group, bool power, TimeProvider time)
     {
         _group = group;
+        _time = time;
+        Unflushed = power ? new UnflushedBlocks((node.LengthBytes + blockSizeBytes - 1) / blockSizeBytes) : null;
+        Flushes = new DiskFlush(node) { Beginning = OnFlushBeginning, Succeeded = OnFlushed, Failed = OnFlushFailed };
         Name = name;
         Node = node;
         CommitNode = commitNode;
@@ -56,6 +62,15 @@ public sealed class SecondaryDisk
 
     internal LayerReader Reader { get; }
 
+    /// <summary>Every flush of the disk goes through here.</summary>
+    internal DiskFlush Flushes { get; }
+
+    /// <summary>What the next checkpoint must make safe; null under <c>Durability: process</c>.</summary>
+    internal UnflushedBlocks? Unflushed { get; }
+
+    /// <summary>What the last flush that succeeded took.</summary>
+    internal TimeSpan LastFlush => TimeSpan.FromTicks(Volatile.Read(ref _flushTookTicks));
+
     /// <summary>Locks of blocks: guest writes and commit steps. Taken after the gate, before bitmap words.</summary>
     internal RangeLock BlockLocks { get; } = new();
 
@@ -94,4 +109,30 @@ public sealed class SecondaryDisk
     /// Puts what the overlays hold of these blocks into the secondary disk, and forgets it there (invariant Commit). The caller holds the gate and the blocks' locks.
     /// </summary>
     internal ValueTask CommitBlocksAsync(OverlayLayers layers, BlockRange blocks) => CommitStep.RunAsync(this, layers, blocks);
+
+    /// <summary>The mirror has written a range; the gate is still held.</summary>
+    internal void NoteWritten(BlockRange range)
+    {
+        long first = range.OffsetBytes / BlockSizeBytes;
+        Unflushed?.Note(first, BlockEnd(range) - first);
+    }
+
+    private int OnFlushBeginning()
+    {
+        _flushBegan = _time.GetTimestamp();
+        return Unflushed?.BeginFlush() ?? 0;
+    }
+
+    private void OnFlushed(int phase)
+    {
+        Volatile.Write(ref _flushTookTicks, _time.GetElapsedTime(_flushBegan).Ticks);
+        Unflushed?.EndFlush(phase);
+    }
+
+    // The kernel drops the pages that it could not write, whoever asked: writes that were answered may be lost (invariant Whole), and no later flush says so again.
+    private void OnFlushFailed(BlockException failure)
+    {
+        _group.Session?.Fail();
+        _group.Report(SecondaryFailure.SecondaryDisk, Name, failure);
+    }
 }

@@ -83,7 +83,12 @@ public sealed partial class SecondaryGroup
             EpochRecord written = await WriteRecordAsync(next(Record!) with { Stage = NodeStage.Failover, OverlaySet = _live!.Id });
             revokeSessions?.Invoke();
             for (int i = 0; i < Disks.Count; i++)
+            {
                 Disks[i].DirtyBlocks = dirty[i];
+                // What the mirror lost is covered by the layers; the guest's own writes come from here on.
+                Disks[i].Flushes.Forgive();
+            }
+
             return new SwitchResult(SwitchOutcome.Switched, written);
         }
         catch (BlockException e)
@@ -193,15 +198,27 @@ public sealed partial class SecondaryGroup
     private async ValueTask<CommitResult> DetachAsync()
     {
         Invariant.Check(Disks.All(disk => disk is { ActiveBytes: 0, HiddenBytes: 0 }), "a commit ends when the overlays hold nothing");
-        SwitchResult detached = await CheckpointAsync(new SwitchRequest
+        long began = _options.Time.GetTimestamp();
+        SwitchResult detached;
+        while (true)
         {
-            Next = record => record with { Stage = NodeStage.Done },
-            WithOverlays = false,
-            EndsCommit = true,
-            Deadline = _options.DetachDeadline,
-        });
-        if (detached.Switched)
-            return new CommitResult(CommitOutcome.Done, CommitProgress.DoneBytes);
+            detached = await CheckpointAsync(new SwitchRequest
+            {
+                Next = record => record with { Stage = NodeStage.Done },
+                WithOverlays = false,
+                EndsCommit = true,
+                Deadline = Limits.DetachHold,
+            });
+            if (detached.Switched)
+                return new CommitResult(CommitOutcome.Done, CommitProgress.DoneBytes);
+            if (_ending)
+                return new CommitResult(CommitOutcome.Interrupted, CommitProgress.DoneBytes);
+            // One request that hangs in the disk keeps the gate from closing; all others wait no longer than for one try at a time.
+            if (detached.Outcome != SwitchOutcome.TimedOut || _options.Time.GetElapsedTime(began) >= _options.DetachDeadline)
+                break;
+            await Task.Delay(Limits.DetachRest, _options.Time);
+        }
+
         return await FailCommitAsync(null, detached.Error as BlockException
             ?? new BlockException(BlockErrorKind.TimedOut, Disks[0].Name, BlockOperation.Write, default, detached.Reason));
     }

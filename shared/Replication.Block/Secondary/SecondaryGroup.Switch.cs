@@ -23,7 +23,8 @@ public sealed partial class SecondaryGroup
             try
             {
                 // Ahead of the hold, so that under the closed gate only little is left to flush.
-                await FlushDisksAsync();
+                if (request.FlushesAhead && MustBeSafe(request))
+                    await FlushDisksAsync();
                 next = request.WithOverlays ? await TakePreparedAsync() : null;
             }
             catch (IOException e)
@@ -36,7 +37,7 @@ public sealed partial class SecondaryGroup
                 PrepareNext();
             else if (result.Switched)
                 _options.Worker.Post(DiscardPreparedAsync);
-            else if (next is not null && Interlocked.CompareExchange(ref _prepared, next, null) is not null)
+            else if (next is not null && (next.IsUsed || Interlocked.CompareExchange(ref _prepared, next, null) is not null))
                 Retire(next);
             return result;
         }
@@ -67,13 +68,15 @@ public sealed partial class SecondaryGroup
 
     private async ValueTask<SwitchResult> SwitchAsync(SwitchRequest request, OverlaySet? next)
     {
+        long began = _options.Time.GetTimestamp();
         if (!await Gate.CloseAsync(request.Deadline))
             return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"requests under way did not end within {request.Deadline.TotalMilliseconds:0} ms");
         try
         {
             if (WhyRefused(request) is { } reason)
                 return new SwitchResult(SwitchOutcome.Refused, Record!, reason);
-            await FlushDisksAsync();
+            if (MustBeSafe(request) && await MakeSafeAsync(request, next, began) is { } failed)
+                return failed;
             EpochRecord written = await WriteRecordAsync(request.Next(Record!) with { OverlaySet = next?.Id ?? 0 });
             SwapLayers(next);
             return new SwitchResult(SwitchOutcome.Switched, written);
@@ -138,9 +141,17 @@ public sealed partial class SecondaryGroup
 
     private void Retire(OverlaySet set)
     {
-        set.BeginRetiring();
+        bool isBusy = set.IsBusy;
+        if (!isBusy)
+            set.BeginRetiring();
         _options.Worker.Post(async () =>
         {
+            if (isBusy)
+            {
+                await set.UnusedAsync();
+                set.BeginRetiring();
+            }
+
             await _store.RetireAsync(set, _options.Worker, () => _ending);
             if (_ending || _room.Reserve is not { } reserve)
                 return;

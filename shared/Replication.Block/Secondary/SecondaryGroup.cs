@@ -45,7 +45,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
             Power = options.Power,
             Decorate = options.Decorate,
         });
-        Disks = [.. options.Disks.Select(disk => new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state))];
+        Disks = [.. options.Disks.Select(disk => new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state, options.Power, options.Time))];
     }
 
     public IReadOnlyList<SecondaryDisk> Disks { get; }
@@ -208,7 +208,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
         if (!_options.Power)
             return;
         foreach (SecondaryDisk disk in Disks)
-            await disk.Node.FlushAsync();
+            await disk.Flushes.FlushAsync();
     }
 
     private BlockNode CommitNode(string disk, BlockNode node) => Decorated(new AliasNode($"{disk}.commit", node));

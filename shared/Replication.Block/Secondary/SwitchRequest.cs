@@ -14,6 +14,12 @@ public sealed record SwitchRequest
     /// <summary>What the disk may lack does not matter: nothing is shown from here on, whether there was a view or not.</summary>
     public bool AbandonsView { get; init; }
 
+    /// <summary>
+    /// What the mirror has written is flushed before the gate is closed, so that little is left to flush under it (<c>Durability: power</c>). False where the primary has done that already, since it waits with
+    /// its guest held.
+    /// </summary>
+    public bool FlushesAhead { get; init; } = true;
+
     /// <summary>The one switch that is made while a commit runs: its end.</summary>
     internal bool EndsCommit { get; init; }
 

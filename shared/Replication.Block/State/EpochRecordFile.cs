@@ -5,7 +5,8 @@ namespace Replication.Block.State;
 /// One write into the slot that is not in force; the valid record with the highest sequence wins at open. So a kill at any instruction, and a torn
 /// write, leave the old record or the new one. A write that <i>failed</i> may be on the disk all the same: until <see cref="KeepAsync"/> has put a
 /// record of higher sequence with the old content over it, nobody can tell which one a restart would find, and no other record may be written.
-/// Under <c>Durability: process</c> records are not flushed: kill -9 loses no page cache. Under <c>power</c> a record is written when it is flushed, and a failed flush is a failed write. Callers take turns.
+/// Under <c>Durability: process</c> a record is flushed only where another node relies on it after a reboot of this one (<see cref="IsReliedOn"/>): kill -9 loses no page cache. Under <c>power</c>
+/// every record is. What is flushed is written when the flush has succeeded, and a failed flush is a failed write. Callers take turns.
 /// </remarks>
 public sealed class EpochRecordFile : IAsyncDisposable
 {
@@ -23,6 +24,7 @@ public sealed class EpochRecordFile : IAsyncDisposable
     private int _currentSlot;
     private ulong _highestSequence;
     private bool _unsettled;
+    private bool _unsettledFlushes; // what is unsettled was to be flushed: so must be what is put over it
     private volatile EpochRecord? _current;
 
     private readonly bool _flushes;
@@ -105,6 +107,10 @@ public sealed class EpochRecordFile : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes the record in force survive a loss of power, where its write has not done so. Needs no turn.</summary>
+    /// <exception cref="BlockException">It may not.</exception>
+    public ValueTask FlushAsync() => _file.FlushAsync();
+
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 
     private async ValueTask<EpochRecord> WriteSlotAsync(EpochRecord next)
@@ -114,14 +120,24 @@ public sealed class EpochRecordFile : IAsyncDisposable
         int slot = 1 - _currentSlot;
         byte[] encoded = new byte[EpochRecord.SlotBytes];
         record.Encode(encoded);
-        _unsettled = true;
+        bool flushes = _flushes || (_unsettled && _unsettledFlushes) || IsReliedOn(record, _current);
+        (_unsettled, _unsettledFlushes) = (true, flushes);
         await _file.WriteAsync(slot * SlotDistanceBytes, encoded);
-        if (_flushes)
+        if (flushes)
             await _file.FlushAsync();
         _unsettled = false;
         Publish(record, slot);
         return record;
     }
+
+    /// <summary>
+    /// A record that a reboot must not take back, whatever the durability: a generation that began, a stage or a peer that decides who may go on. Rare. Epochs, overlay sets and the other flags come with every
+    /// checkpoint and session, and mean nothing after a reboot of a <c>process</c> node. <c>detached</c> is written while guest writes wait, so its flush comes behind it (<see cref="FlushAsync"/>).
+    /// </summary>
+    private static bool IsReliedOn(EpochRecord next, EpochRecord? current) =>
+        next.GenerationId != current?.GenerationId
+        || (next.Stage != current.Stage && next.Stage != NodeStage.Detached)
+        || (next.Flags & ~current.Flags).HasFlag(EpochFlags.HadPeer);
 
     private async ValueTask KeepOrEndAsync()
     {

@@ -221,6 +221,10 @@ public sealed class PersistentBitmap : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes the file as it is now survive a loss of power.</summary>
+    /// <exception cref="BlockException">It may not.</exception>
+    public ValueTask FlushAsync() => _file.FlushAsync();
+
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

@@ -51,6 +51,7 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
             {
                 OverlayFreeBytes = InRange(response.OverlayFreeBytes, 0, long.MaxValue, "overlay_free_bytes"),
                 FoundPairId = IdOrNone(response.FoundPairId, "found_pair_id"),
+                FlushesForCheckpoints = response.FlushesForCheckpoints,
             };
         });
     }

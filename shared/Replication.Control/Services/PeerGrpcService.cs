@@ -24,6 +24,7 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
             Generation = ToWire(node.GetStatus().Generation),
             OverlayFreeBytes = reply.OverlayFreeBytes,
             FoundPairId = ToWireOrNone(reply.FoundPairId),
+            FlushesForCheckpoints = reply.FlushesForCheckpoints,
         };
     });
 

@@ -27,6 +27,9 @@ public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage)
 
     /// <summary>The pair id that the secondary had on record when it was attached; whose it is, the position that was asked for before may not say any more.</summary>
     public Guid FoundPairId { get; init; }
+
+    /// <summary>The secondary flushes its disks before each checkpoint's record (<c>Durability: power</c>): the primary asks for that ahead of its hold.</summary>
+    public bool FlushesForCheckpoints { get; init; }
 }
 
 /// <summary>Where the other node stands, by its record.</summary>

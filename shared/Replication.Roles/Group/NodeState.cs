@@ -46,6 +46,9 @@ internal sealed class NodeState : IAsyncDisposable
     /// <summary>What a reboot may have taken from files that were not flushed: it came, and the state was kept with durability <c>process</c>. Marks and overlays are not trusted then.</summary>
     public bool MayLackUnflushed => IsFromAnotherBoot && !_wasPower;
 
+    /// <summary>The durability was <c>process</c> until now, and is <c>power</c> from here on: what is relied on must be flushed before <see cref="TrustBoot"/>.</summary>
+    public bool BecomesPower => _power && !_wasPower;
+
     /// <summary>Where the peer's control endpoint is, as it last told; empty where it never did.</summary>
     public string PeerAddress => _directory.Files.Read(PeerFileName) is { } address ? Encoding.UTF8.GetString(address) : "";
 
@@ -91,6 +94,13 @@ internal sealed class NodeState : IAsyncDisposable
     {
         if (Manifest.BootId != _boot || Manifest.Power != _power)
             _directory.SaveManifest(Manifest with { BootId = _boot, Power = _power });
+    }
+
+    /// <summary>A record that was written without a flush, since a guest waited for it, survives a loss of power from here on. Nothing to do under <c>power</c>.</summary>
+    public async Task FlushRecordAsync()
+    {
+        if (!_power)
+            await _directory.Record.FlushAsync();
     }
 
     public void RememberPeer(string address)

@@ -99,12 +99,12 @@ internal sealed class MarkCleaner(MirrorSession session, IReadOnlyList<MarkedDis
             return true;
         try
         {
-            await disk.Local.FlushAsync();
+            await disk.Quorum.FlushLocalAsync();
             return true;
         }
         catch (BlockException)
         {
-            // The guest's own flushes fail as well and report it.
+            // The quorum has reported it, and fails the guest's next flush.
             return false;
         }
     }

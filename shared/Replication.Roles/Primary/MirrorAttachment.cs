@@ -68,6 +68,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The marks say what differs: the sync copies them and looks at nothing else.</summary>
     public bool SyncsByMarks { get; private set; }
 
+    /// <summary>The secondary's checkpoints flush its disks; set before anything is forwarded.</summary>
+    public bool PeerFlushesForCheckpoints { get; set; }
+
     /// <summary>Copies of a sync that may be unanswered: half of the window at most, so that the guest's forwards find room beside them.</summary>
     public int CopiesInFlight => (int)Math.Clamp(Session.Options.WindowBytes / 2 / Limits.SyncCopyBytes, 1, Limits.SyncCopiesInFlight);
 
@@ -122,6 +125,25 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         ThrowIfLost();
         if (!copied)
             throw new VerbException(VerbFailure.Failed, $"the guest writes faster than the mirror follows: {NeedsCopyBytes} bytes are still to be copied, no fewer than {Limits.CopyPatience.TotalSeconds:0} s ago; try again when it writes less");
+    }
+
+    /// <summary>
+    /// Where the secondary's checkpoint flushes its disks: does it now, with the guest writing, until what is left is little or becomes no less. The secondary deals with the rest.
+    /// </summary>
+    /// <exception cref="VerbException">The session is lost, as after any flush of the peer that fails or has no answer in its time.</exception>
+    public async Task FlushAheadAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        TimeSpan last = TimeSpan.MaxValue;
+        for (int round = 0; PeerFlushesForCheckpoints && round < Limits.FlushesAhead; round++)
+        {
+            long began = _time.GetTimestamp();
+            await Task.WhenAll(_children.Select(child => child.Link.FlushPeerAsync())).WaitAsync(cancellationToken);
+            ThrowIfLost();
+            TimeSpan took = _time.GetElapsedTime(began);
+            if (took < deadline / Limits.ShortFlushShare || took > last / 2)
+                return;
+            last = took;
+        }
     }
 
     /// <summary>Every disk of the secondary is flushed, and the marks of what had been answered before are cleared.</summary>

@@ -128,6 +128,8 @@ internal sealed partial class PrimaryRole
         for (int attempt = 0; attempt < Limits.HoldAttempts; attempt++)
         {
             await attachment.WaitUntilCopiedAsync(cancellationToken);
+            if (attempt == 0)
+                await attachment.FlushAheadAsync(deadline, cancellationToken);
             // A guest that keeps writing never lets the window run empty: this only makes the hold shorter, and is given up in time.
             await attachment.TryDrainAsync(Options.Mirror.Deadline / 4);
             await CloseGateAsync(deadline, "checkpoint");

@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Block.State;
 using Replication.Roles.Mirror;
 
@@ -99,11 +100,25 @@ internal sealed partial class PrimaryRole
         }
     }
 
+    // No guest waits for it: what a reboot within this moment takes is that the primary was detached, and what it has acknowledged since.
+    private async Task FlushRecordAsync()
+    {
+        try
+        {
+            await State.FlushRecordAsync();
+        }
+        catch (BlockException e)
+        {
+            _context.Log.Warn($"that the mirror was lost may not survive a reboot: {e.Message}");
+        }
+    }
+
     private async Task DetachUnderChangesAsync(string cause, string message)
     {
         try
         {
             await State.RecordAsync(record => record with { Stage = NodeStage.Detached });
+            _context.Run("flush the record of a lost mirror", FlushRecordAsync);
             Transition(NodeStage.Detached);
             Journal.Publish(EventTypes.MirrorDetached, ("cause", cause), ("message", message));
         }

@@ -11,6 +11,10 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
+    private int _localFlushFailures; // Interlocked
+    private int _flushFailuresAtAttach; // guarded by _verbs: a sync that a failure overtakes may have compared what the disk has lost
+    private int _flushFailuresSynced; // guarded by _verbs: the failures that the last sync has dealt with
+
     private bool MarksTrusted => State.Record.Flags.HasFlag(EpochFlags.MarksTrusted);
 
     /// <summary>Opens the graph of a primary where its record left it.</summary>
@@ -25,6 +29,8 @@ internal sealed partial class PrimaryRole
         }
         catch
         {
+            // A flush that failed is being recorded.
+            await context.SettledAsync();
             await role.EndMarkingAsync();
             throw;
         }
@@ -39,7 +45,23 @@ internal sealed partial class PrimaryRole
             await DistrustMarksAsync();
         }
 
+        if (State.BecomesPower)
+            await FlushStateAsync();
         State.TrustBoot();
+    }
+
+    /// <summary>
+    /// The durability was <c>process</c> until now: marks may have been cleared whose blocks are in this disk's page cache only, and what is marked may not be on the medium. Both are, before the manifest says that a
+    /// reboot takes nothing.
+    /// </summary>
+    private async Task FlushStateAsync()
+    {
+        foreach (PrimaryDisk disk in _disks)
+        {
+            await disk.Quorum.FlushLocalAsync();
+            if (disk.Quorum.Marks is { } marks)
+                await marks.FlushAsync();
+        }
     }
 
     private async Task<bool> TryLoadMarksAsync()
@@ -113,10 +135,42 @@ internal sealed partial class PrimaryRole
     private bool MarksDescribe(PeerPosition position) =>
         MarksTrusted
         && IsOurs(position)
+        && Volatile.Read(ref _localFlushFailures) == _flushFailuresSynced
         && position.History.Count > 0
         && position.Generation.Id == State.Generation.Id
         && position.Epoch >= State.Record.Epoch
         && position.Stage is NodeStage.Running or NodeStage.Stopped or NodeStage.None;
+
+    /// <summary>
+    /// A flush of a primary disk has failed: the kernel may have dropped what it could not write, so that the disk lacks blocks that the secondary has, and no mark says which. Marks do not tell what differs any more:
+    /// the next sync compares digests. The mirror stays, as the secondary may be what the guest needs next.
+    /// </summary>
+    private void OnLocalFlushFailed()
+    {
+        Interlocked.Increment(ref _localFlushFailures);
+        _context.Run("distrust dirty marks after a failed flush", async () =>
+        {
+            try
+            {
+                using (await _changes.EnterAsync())
+                    await DistrustMarksAsync();
+            }
+            catch (BlockException e)
+            {
+                // This process does not trust them; only a restart would.
+                _context.Log.Warn($"that the dirty marks are not trusted any more is not on record; after a restart run verify: {e.Message}");
+            }
+        });
+    }
+
+    /// <summary>A sync is complete: its marks say what differs, unless a flush of a primary disk has failed meanwhile.</summary>
+    private EpochFlags TrustMarks(EpochFlags flags)
+    {
+        if (Volatile.Read(ref _localFlushFailures) != _flushFailuresAtAttach)
+            return flags & ~EpochFlags.MarksTrusted;
+        _flushFailuresSynced = _flushFailuresAtAttach;
+        return flags | EpochFlags.MarksTrusted;
+    }
 
     private async Task DistrustMarksAsync()
     {

@@ -77,7 +77,7 @@ internal sealed partial class PrimaryRole
         {
             CheckStillSyncing();
             attachment.ThrowIfLost();
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Flags = record.Flags | EpochFlags.MarksTrusted });
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Flags = TrustMarks(record.Flags) });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
         }

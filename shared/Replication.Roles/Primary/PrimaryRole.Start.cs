@@ -73,6 +73,7 @@ internal sealed partial class PrimaryRole
         IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
+        _flushFailuresAtAttach = Volatile.Read(ref _localFlushFailures);
         PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
         bool describePeer = MarksDescribe(position);
         bool byMarks = describePeer && order.Sync == SyncMode.Auto;
@@ -84,6 +85,7 @@ internal sealed partial class PrimaryRole
         await AdoptEpochAsync(reply.Epoch);
 
         MirrorAttachment attachment = await MirrorAttachment.ConnectAsync(this, _context, _transport!, reply.Session, pairId, _disks, cancellationToken);
+        attachment.PeerFlushesForCheckpoints = reply.FlushesForCheckpoints;
         undo.Add(() => LeaveAsync(attachment, before));
         using (await _changes.EnterAsync())
         {
@@ -187,7 +189,7 @@ internal sealed partial class PrimaryRole
             CheckStillSyncing();
             attachment.ThrowIfLost();
             // Not before the commit: until then the secondary has not on record that it is ours.
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = record.Flags | EpochFlags.MarksTrusted });
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = TrustMarks(record.Flags) });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
             Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));

@@ -128,7 +128,12 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         await CloseMarksAsync();
     }
 
-    void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure) => Report(FailureCase.PrimaryDisk, quorum.Name, failure);
+    void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure)
+    {
+        Report(FailureCase.PrimaryDisk, quorum.Name, failure);
+        if (failure.Operation == BlockOperation.Flush)
+            OnLocalFlushFailed();
+    }
 
     void IQuorumObserver.ForwardFailed(Quorum quorum, BlockException failure, bool localFailedToo)
     {

@@ -49,7 +49,12 @@ internal sealed partial class SecondaryRole
         _session = Open(state);
         _context.Log.SessionOpened(state.Token);
         LogStage();
-        return new AttachReply(state.Token, Record.Epoch, Stage) { OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue, FoundPairId = found };
+        return new AttachReply(state.Token, Record.Epoch, Stage)
+        {
+            OverlayFreeBytes = keepsView ? _group.OverlayFreeBytes : long.MaxValue,
+            FoundPairId = found,
+            FlushesForCheckpoints = Options.Durability == Durability.Power,
+        };
     }
 
     /// <summary>

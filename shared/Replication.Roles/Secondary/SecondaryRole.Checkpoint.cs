@@ -73,6 +73,7 @@ internal sealed partial class SecondaryRole
             },
             WithOverlays = next == NodeStage.Running,
             Deadline = Options.Mirror.Deadline,
+            FlushesAhead = false,
             Precondition = () => session.State.WhyNotDrained(request.AnsweredWrites),
         });
         session.HasCommitted = true;
@@ -101,6 +102,9 @@ internal sealed partial class SecondaryRole
             return;
         if (result.Outcome == SwitchOutcome.Failed)
             ReportSwitchFailure(result);
+        // A flush that failed may have lost what the primary takes for written: it hears of it by the end of its session, and comes back with what it has marked.
+        if (_session is { State.Failed: true })
+            await EndSessionAsync("disk-failed", "the secondary disk may lack what the mirror has written");
         throw new VerbException(result.Outcome == SwitchOutcome.Refused ? VerbFailure.Refused : VerbFailure.Failed, $"checkpoint failed, epoch {Record.Epoch} stays in force: {result.Reason}", result.Error);
     }
 

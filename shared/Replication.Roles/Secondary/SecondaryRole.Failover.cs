@@ -134,7 +134,7 @@ internal sealed partial class SecondaryRole
                     checkLease();
                     return record with { GenerationNumber = next.Number, GenerationId = next.Id, Flags = record.Flags & ~EpochFlags.Incomplete };
                 },
-                Options.Mirror.Deadline,
+                Limits.PromotionDrain,
                 () => session?.State.Revoke());
             if (!result.Switched)
                 throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: {result.Reason}", result.Error);

@@ -229,7 +229,11 @@ internal sealed class GroupFixture : IAsyncDisposable
         await State.DisposeAsync();
     }
 
-    private BlockNode Decorate(BlockNode node) => Wrap.TryGetValue(node.Name, out Func<BlockNode, BlockNode>? wrap) ? wrap(node) : node;
+    private BlockNode Decorate(BlockNode node)
+    {
+        BlockNode decorated = node.Name == "record" ? new NoFlushNode(node) : node;
+        return Wrap.TryGetValue(node.Name, out Func<BlockNode, BlockNode>? wrap) ? wrap(decorated) : decorated;
+    }
 
     private static SwitchRequest Switch(Func<EpochRecord, EpochRecord> next) => new() { Next = next, Deadline = TimeSpan.FromSeconds(1) };
 

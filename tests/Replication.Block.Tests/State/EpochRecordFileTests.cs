@@ -16,6 +16,34 @@ public sealed class EpochRecordFileTests
     }
 
     [Fact]
+    public async Task Under_process_a_record_is_flushed_where_another_node_relies_on_it_after_a_reboot()
+    {
+        var disk = new LossyNode(EpochRecordFile.FileBytes, "record");
+        EpochRecordFile file = await OpenAsync(disk);
+        EpochRecord record = Record(1);
+        await file.WriteAsync(record);
+        await FlushesAsync(0, record = record with { Epoch = 2, OverlaySet = 7 });
+        await FlushesAsync(0, record = record with { Flags = EpochFlags.Incomplete });
+        await FlushesAsync(0, record = record with { Flags = EpochFlags.None });
+        await FlushesAsync(1, record = record with { Stage = NodeStage.Failover, GenerationNumber = 9, GenerationId = Guid.NewGuid() });
+        await FlushesAsync(1, record = record with { Stage = NodeStage.Done });
+        await FlushesAsync(1, record = record with { Flags = EpochFlags.HadPeer });
+        // Guest writes wait for this one: its flush follows.
+        await FlushesAsync(0, record with { Stage = NodeStage.Detached });
+        await file.FlushAsync();
+        Random random = DeterministicRandom.Create();
+        for (int round = 0; round < 20; round++)
+            Assert.Equal(NodeStage.Detached, (await OpenAsync(disk.Crash(random))).Current!.Stage);
+
+        async Task FlushesAsync(int flushes, EpochRecord next)
+        {
+            int before = disk.Flushes;
+            await file.WriteAsync(next);
+            Assert.Equal(flushes, disk.Flushes - before);
+        }
+    }
+
+    [Fact]
     public async Task Every_field_of_the_last_record_comes_back()
     {
         await using EpochRecordFile file = await OpenAsync(_disk);

@@ -46,6 +46,9 @@ internal sealed class TestPair : IAsyncDisposable
     /// <summary>Of nodes that are opened from here on.</summary>
     public Durability Durability { get; set; }
 
+    /// <summary>A node's own directories, by their last name; null: where nodes have them.</summary>
+    public Func<string, IFileStore?>? OpenFiles { get; set; }
+
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; private set; }
     public FaultInjector PrimaryFaults { get; } = new(TimeProvider.System);
@@ -243,5 +246,6 @@ internal sealed class TestPair : IAsyncDisposable
         Decorate = faults.Decorate,
         Time = Time,
         BootId = () => Boot,
+        OpenFiles = path => OpenFiles?.Invoke(Path.GetFileName(path)) ?? new FileStore(path, _workers),
     };
 }

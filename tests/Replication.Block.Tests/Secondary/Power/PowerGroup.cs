@@ -16,6 +16,11 @@ internal sealed class PowerGroup
     private int _operationsLeft = int.MaxValue;
     private Random? _crash;
 
+    public FakeTimeProvider Time { get; } = new();
+
+    /// <summary>What a flush of the secondary disk takes.</summary>
+    public TimeSpan FlushTakes { get; set; }
+
     /// <summary>Runs before each operation, by the node's name.</summary>
     public Func<string, BlockOperation, Task>? Before { get; set; }
 
@@ -47,7 +52,7 @@ internal sealed class PowerGroup
             Overlays = _overlays,
             State = state,
             BlockSizeBytes = BlockBytes,
-            Time = TimeProvider.System,
+            Time = Time,
             Worker = new QueuedWorker(),
             Power = Power,
             Trust = afterCrash ? OverlayTrust.Durable : OverlayTrust.All,
@@ -56,10 +61,15 @@ internal sealed class PowerGroup
     }
 
     /// <summary>A new epoch.</summary>
-    public ValueTask<SwitchResult> SwitchAsync()
+    public ValueTask<SwitchResult> SwitchAsync(bool flushesAhead = true)
     {
         ulong epoch = Group.Record!.Epoch + 1;
-        return Group.CheckpointAsync(new SwitchRequest { Next = record => record with { Stage = NodeStage.Running, Epoch = epoch }, Deadline = TimeSpan.FromSeconds(1) });
+        return Group.CheckpointAsync(new SwitchRequest
+        {
+            Next = record => record with { Stage = NodeStage.Running, Epoch = epoch },
+            Deadline = TimeSpan.FromSeconds(1),
+            FlushesAhead = flushesAhead,
+        });
     }
 
     /// <summary>Power is lost before the operation of that number from now on.</summary>
@@ -73,6 +83,8 @@ internal sealed class PowerGroup
         {
             if (_crash is not null && Left is null && _operationsLeft-- == 0)
                 CrashNow(_crash);
+            if (node.Name == "disk0" && operation == BlockOperation.Flush)
+                Time.Advance(FlushTakes);
             return Before?.Invoke(node.Name, operation) ?? Task.CompletedTask;
         },
     };
