@@ -26,6 +26,11 @@ internal sealed class GuestOperation
 
     public List<(ByteModel Model, ByteModel.Reading Reading)> Reads { get; } = [];
 
+    /// <summary>What a flush will have made safe.</summary>
+    public List<(ByteModel Model, ByteModel? Safe)> Flushes { get; } = [];
+
+    public WriteFlags Flags { get; set; }
+
     /// <summary>Flushes that the other host's disk had seen when this one was sent; -1: nothing is promised about it.</summary>
     public long PeerFlushes { get; init; } = -1;
 

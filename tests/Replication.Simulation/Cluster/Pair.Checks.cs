@@ -49,17 +49,26 @@ internal sealed partial class Pair
     /// <summary>A promoted secondary that has committed: its disk is its guest's view (invariant Commit).</summary>
     public bool CheckCommitted()
     {
-        if (SecondaryStatus is not { Stage: NodeStage.Done } || _views.Count != 1)
+        if (SecondaryStatus is not { Stage: NodeStage.Done } || _views.Count == 0)
             return false;
+        // More than one where two attempts at one checkpoint may each be the one that was promoted.
+        (int Disk, long Byte)[] wrong = [.. _views.Select(FirstDifference)];
+        if (wrong.All(place => place.Byte >= 0))
+            throw Fail($"Commit: the promoted disk{wrong[0].Disk} differs from its guest's view at byte {wrong[0].Byte}");
+        return true;
+    }
+
+    private (int Disk, long Byte) FirstDifference(ViewModel view)
+    {
         for (int i = 0; i < Secondary.Disks.Length; i++)
         {
             Medium disk = Secondary.Disks[i];
-            long wrong = _views[0].Disks[i].Check(new BlockRange(0, disk.LengthBytes), disk.Content);
+            long wrong = view.Disks[i].Check(new BlockRange(0, disk.LengthBytes), disk.Content);
             if (wrong >= 0)
-                throw Fail($"Commit: the promoted disk{i} differs from its guest's view at byte {wrong}");
+                return (i, wrong);
         }
 
-        return true;
+        return (-1, -1);
     }
 
     private void End(GuestOperation operation, byte[] buffer, BlockException? failure)
@@ -67,11 +76,13 @@ internal sealed partial class Pair
         foreach ((ByteModel model, ByteModel.Alternative write, bool isCertain) in operation.Writes)
         {
             if (failure is null && isCertain)
-                model.Succeed(write);
+                model.Succeed(write, operation.Flags.HasFlag(WriteFlags.Fua));
             else
                 model.Doubt(write);
         }
 
+        foreach ((ByteModel model, ByteModel? safe) in operation.Flushes)
+            model.EndFlush(safe, failure is null);
         if (failure is not null)
         {
             foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)

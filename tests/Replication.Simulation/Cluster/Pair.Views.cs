@@ -45,7 +45,7 @@ internal sealed partial class Pair
             ObserveEnd(host);
         if (SecondaryStatus is not { } status)
             return;
-        if (status.Stage == NodeStage.Inconsistent)
+        if (status.Stage == NodeStage.Inconsistent && !MayBeInconsistent)
             throw Fail("Atomic: the secondary is inconsistent, although its machine has not been booted: the record names overlays that are not there");
         bool hasView = status.Stage is NodeStage.Running or NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done or NodeStage.Stopped;
         int before = _views.Count;
@@ -99,7 +99,7 @@ internal sealed partial class Pair
         {
             if (!_cuts.TryGetValue(request.Attempt, out byte[][]? cut))
                 return;
-            known = new ViewModel(request.Epoch, request.Attempt, [.. cut.Select(disk => new ByteModel(disk))]);
+            known = new ViewModel(request.Epoch, request.Attempt, [.. cut.Select(disk => KeepsUnflushed ? new ByteModel(disk).KeepFlushed() : new ByteModel(disk))]);
             _views.Add(known);
             // What the guest has under way comes before the switch or after it.
             foreach (GuestOperation operation in _inFlight.Where(operation => operation.Host == Secondary))

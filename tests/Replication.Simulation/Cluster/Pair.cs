@@ -21,14 +21,19 @@ internal sealed partial class Pair
     private long _lastOperation;
 
     public Pair(Scheduler scheduler, PairSettings settings, Action<string> tell)
+        : this(tell, scheduler, settings)
+    {
+        PrimaryModel = [.. Primary.Disks.Select((disk, i) => new ByteModel(FillPrimary(disk, i)))];
+        for (int i = 0; i < Secondary.Disks.Length; i++)
+            FillSecondary(Secondary.Disks[i], Primary.Disks[i]);
+    }
+
+    private Pair(Action<string> tell, Scheduler scheduler, PairSettings settings)
     {
         (_scheduler, Settings, _tell) = (scheduler, settings, tell);
         World = new SimulatedProcess(scheduler, ++_lastProcess, "world");
         Primary = new SimulatedHost("primary", NodeRole.Primary, scheduler, settings, () => ++_lastProcess, tell);
         Secondary = new SimulatedHost("secondary", NodeRole.Secondary, scheduler, settings, () => ++_lastProcess, tell);
-        PrimaryModel = [.. Primary.Disks.Select((disk, i) => new ByteModel(FillPrimary(disk, i)))];
-        for (int i = 0; i < Secondary.Disks.Length; i++)
-            FillSecondary(Secondary.Disks[i], Primary.Disks[i]);
         Primary.IdDrawn = Cut;
         Secondary.CommitBegins = CommitBegins;
         Secondary.CommitEnded = CommitEnded;
@@ -56,7 +61,7 @@ internal sealed partial class Pair
     public IReadOnlyList<GuestOperation> InFlight => _inFlight;
 
     /// <summary>What the primary's guest may read.</summary>
-    public ByteModel[] PrimaryModel { get; }
+    public ByteModel[] PrimaryModel { get; private init; } = [];
 
     /// <summary>The first thing that was wrong; thrown where it can be.</summary>
     public SimulationFailureException? Failure { get; private set; }
@@ -152,6 +157,7 @@ internal sealed partial class Pair
 
     private async Task ServeAsync(BlockNode export, GuestOperation operation, WriteFlags flags)
     {
+        operation.Flags = flags;
         byte[] buffer = operation.Kind switch
         {
             BlockOperation.Write => [.. operation.Bytes!],
@@ -196,6 +202,8 @@ internal sealed partial class Pair
                 operation.Writes.Add((model, model.BeginWrite(operation.Range, bytes), isCertain));
             else if (operation.Kind == BlockOperation.Read)
                 operation.Reads.Add((model, model.BeginRead(operation.Range)));
+            else if (operation.Kind == BlockOperation.Flush)
+                operation.Flushes.Add((model, model.BeginFlush()));
         }
     }
 
@@ -209,6 +217,8 @@ internal sealed partial class Pair
                 model.Doubt(write);
             foreach ((ByteModel model, ByteModel.Reading reading) in operation.Reads)
                 model.Forget(reading);
+            foreach ((ByteModel model, ByteModel? safe) in operation.Flushes)
+                model.EndFlush(safe, succeeded: false);
         }
 
         if (host == Secondary)

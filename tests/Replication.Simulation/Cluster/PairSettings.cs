@@ -1,11 +1,12 @@
 using Replication.Roles;
+using Replication.Simulation.Storage;
 
 namespace Replication.Simulation.Cluster;
 
 /// <summary>How a simulated pair is configured; drawn from the seed.</summary>
 internal sealed record PairSettings
 {
-    private const long AmpleOverlayBytes = 64 << 20;
+    public const long AmpleOverlayBytes = 64 << 20;
 
     public required long[] DiskBytes { get; init; }
 
@@ -30,6 +31,11 @@ internal sealed record PairSettings
 
     /// <summary>The disks are copies of each other when the pair is set up: <c>start --sync none</c> is right.</summary>
     public required bool DisksAreEqual { get; init; }
+
+    public Durability Durability { get; init; }
+
+    /// <summary>How fast the hosts' storage is; null: drawn.</summary>
+    public MediumProfile? Storage { get; init; }
 
     public static PairSettings Draw(Random random)
     {

@@ -26,7 +26,7 @@ internal sealed class SimulatedHost
         (Name, InitialRole, Scheduler, _settings, _nextId, _tell) = (name, role, scheduler, settings, nextId, tell);
         Kernel = new SimulatedProcess(scheduler, nextId(), $"{name} kernel");
         Disks = [.. settings.DiskBytes.Select((length, i) => new Medium($"disk{i}", length))];
-        Profile = MediumProfile.Draw(scheduler.Random);
+        Profile = settings.Storage ?? MediumProfile.Draw(scheduler.Random);
     }
 
     public string Name { get; }
@@ -45,6 +45,9 @@ internal sealed class SimulatedHost
     public SimulatedDirectory Overlay => _overlay;
 
     public MediumProfile Profile { get; }
+
+    /// <summary>How often the machine has been booted; another boot is another boot id.</summary>
+    public int Boots { get; private set; } = 1;
 
     public FaultPlan Faults { get; } = new();
 
@@ -92,7 +95,7 @@ internal sealed class SimulatedHost
             OpenDisk = disk => new MediumNode(disk.Name, Disks.Single(medium => medium.Name == disk.Name), process, Profile, Faults),
             OpenFiles = path => (path == "/state" ? _state : _overlay).For(process, Profile, Faults),
             StartWorker = _ => new SimulatedWorker(process),
-            BootId = () => new Guid(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+            BootId = () => new Guid(Boots, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
             NewId = NewId,
             Random = Scheduler.Random.NextDouble,
         };
@@ -104,6 +107,24 @@ internal sealed class SimulatedHost
                 node.Begin();
             },
             e => OpenFailed(e));
+    }
+
+    /// <summary>From here on it is known what a loss of power may take.</summary>
+    public void KeepUnflushed()
+    {
+        var order = new WriteOrder();
+        foreach (Medium disk in Disks)
+            disk.KeepUnflushed(order);
+        _state.KeepUnflushed(order);
+        _overlay.KeepUnflushed(order);
+    }
+
+    /// <summary>The machine as a crash has left it; before its first process.</summary>
+    public void Restore(IReadOnlyList<Medium> disks, int boots)
+    {
+        for (int i = 0; i < Disks.Length; i++)
+            Disks[i] = disks[i];
+        Boots = boots;
     }
 
     public void Kill()
@@ -214,6 +235,7 @@ internal sealed class SimulatedHost
         Group = "vm1",
         StateDirectory = "/state",
         InitialRole = InitialRole,
+        Durability = _settings.Durability,
         Disks = [.. Disks.Select(disk => new DiskOptions(disk.Name, disk.Name))],
         Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, _settings.OverlayLimitBytes, _settings.OverlayLimitBytes * 3 / 4),
         Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },

@@ -10,7 +10,7 @@ namespace Replication.Simulation.Model;
 /// beside it stay, for either may have come last. One that failed, or whose process died, stays an alternative until something certain covers it. A read makes certain what it has seen
 /// where nothing is under way.
 /// </remarks>
-internal sealed class ByteModel
+internal sealed partial class ByteModel
 {
     private readonly byte[] _certain;
     private readonly List<Alternative> _alternatives = [];
@@ -35,6 +35,7 @@ internal sealed class ByteModel
         }
 
         _alternatives.Add(write);
+        BeginBelow(write);
         foreach (Reading reading in _readings)
         {
             if (!reading.Range.Overlaps(range))
@@ -46,10 +47,11 @@ internal sealed class ByteModel
         return write;
     }
 
-    /// <summary>The write has succeeded.</summary>
-    public void Succeed(Alternative write)
+    /// <summary>The write has succeeded; <paramref name="isSafe"/>: and a loss of power does not take it back.</summary>
+    public void Succeed(Alternative write, bool isSafe = false)
     {
         write.IsUnderWay = false;
+        EndBelow(write, isSafe);
         write.Bytes.CopyTo(_certain, (int)write.Range.OffsetBytes);
         for (int i = 0; i < _alternatives.Count; i++)
         {
@@ -65,7 +67,11 @@ internal sealed class ByteModel
     }
 
     /// <summary>Nobody knows what became of it.</summary>
-    public void Doubt(Alternative write) => write.IsUnderWay = false;
+    public void Doubt(Alternative write)
+    {
+        write.IsUnderWay = false;
+        EndBelow(write, isSafe: false);
+    }
 
     /// <summary>The read has no answer that counts.</summary>
     public void Forget(Reading reading) => _readings.Remove(reading);
@@ -159,6 +165,9 @@ internal sealed class ByteModel
         public bool[] Valid => valid;
 
         public bool IsUnderWay { get; set; }
+
+        /// <summary>The same write in the models of what a flush has made safe.</summary>
+        public List<(ByteModel Model, Alternative Write)> Below { get; } = [];
 
         /// <summary>Writes of which some moment saw both under way.</summary>
         public List<Alternative> Beside { get; } = [];

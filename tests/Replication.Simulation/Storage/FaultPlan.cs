@@ -21,6 +21,9 @@ internal sealed class FaultPlan
 
     public bool IsArmed => _left > 0;
 
+    /// <summary>Told of every moment at which what a crash leaves may change: a write that is submitted, a name that comes or goes.</summary>
+    public Action? Watcher { get; set; }
+
     /// <summary>Told of every write that is submitted: the node's name and what it writes.</summary>
     public Action<string, ReadOnlyMemory<byte>> WriteSeen { get; set; } = (_, _) => { };
 
@@ -36,6 +39,7 @@ internal sealed class FaultPlan
     /// <summary>A write has been submitted.</summary>
     public void CountWrite()
     {
+        Watcher?.Invoke();
         if (_writesLeft > 0 && --_writesLeft == 0)
             _kill();
     }

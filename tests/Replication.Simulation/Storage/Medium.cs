@@ -17,6 +17,9 @@ internal sealed class Medium
         _allocated = new bool[(lengthBytes + SectorBytes - 1) / SectorBytes];
     }
 
+    /// <summary>What a crash has left.</summary>
+    public Medium(string name, byte[] content, bool[] allocated) => (Name, Content, _allocated) = (name, content, allocated);
+
     public string Name { get; }
 
     /// <summary>What a reader gets now: the page cache.</summary>
@@ -30,7 +33,22 @@ internal sealed class Medium
     /// <summary>Requests that arrive while it hangs wait until it does not.</summary>
     public bool Hangs { get; private set; }
 
+    /// <summary>What a loss of power may take; null: nobody asks.</summary>
+    public UnflushedSectors? Unflushed { get; private set; }
+
+    /// <summary>Writes between their submission and their end, in the order in which they were submitted.</summary>
+    public IReadOnlyList<PendingWrite> Pending => _pending;
+
     private List<Action> Held { get; } = [];
+
+    /// <summary>From here on it is known what a loss of power may take; everything up to here is safe.</summary>
+    public void KeepUnflushed(WriteOrder order) => Unflushed = new UnflushedSectors(order);
+
+    public bool IsAllocated(int sector) => _allocated[sector];
+
+    public bool[] Allocation() => (bool[])_allocated.Clone();
+
+    public byte[] SectorAt(int sector) => [.. Content.AsSpan(sector * SectorBytes, Math.Min(SectorBytes, Content.Length - sector * SectorBytes))];
 
     /// <summary>What was on it before the run.</summary>
     public void Write(long offsetBytes, byte[] content) => Apply(new PendingWrite(new BlockRange(offsetBytes, content.Length), content, false), new BlockRange(offsetBytes, content.Length));
@@ -69,10 +87,13 @@ internal sealed class Medium
         return pending;
     }
 
-    public void Land(PendingWrite write)
+    public void Land(PendingWrite write, bool isSafe = false)
     {
-        if (_pending.Remove(write))
-            Apply(write, write.Range);
+        if (!_pending.Remove(write))
+            return;
+        Apply(write, write.Range);
+        if (isSafe)
+            Unflushed?.Flushed(Unflushed.Mark, write.Range);
     }
 
     /// <summary>The write failed: any of its sectors may be there.</summary>
@@ -108,6 +129,7 @@ internal sealed class Medium
 
     private void Apply(PendingWrite write, BlockRange range)
     {
+        Unflushed?.Touch(this, range);
         Span<byte> target = Content.AsSpan((int)range.OffsetBytes, (int)range.LengthBytes);
         if (write.Data.IsEmpty)
             target.Clear();
@@ -118,6 +140,8 @@ internal sealed class Medium
             bool whole = sector * SectorBytes >= range.OffsetBytes && Math.Min((sector + 1) * SectorBytes, LengthBytes) <= range.EndBytes;
             _allocated[sector] = !write.Unmaps || (_allocated[sector] && !whole);
         }
+
+        Unflushed?.Add(this, range);
     }
 
     /// <summary>A write between its submission and its end; no data means zeroes.</summary>

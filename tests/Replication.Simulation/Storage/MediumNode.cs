@@ -21,29 +21,30 @@ internal sealed class MediumNode : BlockNode
         Submit(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length), () => _medium.Content.AsSpan((int)offsetBytes, buffer.Length).CopyTo(buffer.Span));
 
     protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
-        SubmitWrite(BlockOperation.Write, new BlockRange(offsetBytes, data.Length), data, unmaps: false);
+        SubmitWrite(BlockOperation.Write, new BlockRange(offsetBytes, data.Length), data, flags, unmaps: false);
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) =>
-        SubmitWrite(BlockOperation.WriteZeroes, range, default, unmaps: !flags.HasFlag(WriteFlags.NoUnmap));
+        SubmitWrite(BlockOperation.WriteZeroes, range, default, flags, unmaps: !flags.HasFlag(WriteFlags.NoUnmap));
 
-    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => SubmitWrite(BlockOperation.Discard, range, default, unmaps: true);
+    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => SubmitWrite(BlockOperation.Discard, range, default, flags, unmaps: true);
 
     protected override ValueTask FlushCore()
     {
         _medium.Flushes++;
-        return Submit(BlockOperation.Flush, default, () => { });
+        long mark = _medium.Unflushed?.Mark ?? 0;
+        return Submit(BlockOperation.Flush, default, () => _medium.Unflushed?.Flushed(mark));
     }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => new(_medium.Status(range));
 
-    private ValueTask SubmitWrite(BlockOperation operation, BlockRange range, ReadOnlyMemory<byte> data, bool unmaps)
+    private ValueTask SubmitWrite(BlockOperation operation, BlockRange range, ReadOnlyMemory<byte> data, WriteFlags flags, bool unmaps)
     {
         if (!_process.IsAlive)
             return Never();
         Medium.PendingWrite write = _medium.Begin(range, data, unmaps);
         _faults.WriteSeen(Name, data);
         _faults.CountWrite();
-        return Submit(operation, range, () => _medium.Land(write), () => _medium.Tear(write, _process.Scheduler.Random));
+        return Submit(operation, range, () => _medium.Land(write, flags.HasFlag(WriteFlags.Fua)), () => _medium.Tear(write, _process.Scheduler.Random));
     }
 
     private ValueTask Submit(BlockOperation operation, BlockRange range, Action apply, Action? tear = null)

@@ -13,6 +13,17 @@ internal sealed class SimulatedDirectory(string path)
     private readonly SortedDictionary<string, Medium> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, byte[]> _small = new(StringComparer.Ordinal);
 
+    private SortedDictionary<string, Medium> _safeNames = new(StringComparer.Ordinal);
+    private WriteOrder? _order;
+
+    /// <summary>Names, what they stand for now, and what they would stand for after a loss of power.</summary>
+    public IEnumerable<(string Name, Medium? Now, Medium? Safe)> Entries =>
+        _files.Keys.Union(_safeNames.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal)
+            .Select(name => (name, _files.GetValueOrDefault(name), _order is null ? _files.GetValueOrDefault(name) : _safeNames.GetValueOrDefault(name)));
+
+    /// <summary>Small files, which are replaced as a whole, and safely.</summary>
+    public IReadOnlyDictionary<string, byte[]> SmallFiles => _small;
+
     public Medium? Find(string fileName) => _files.GetValueOrDefault(fileName);
 
     public IEnumerable<string> Names => [.. _files.Keys, .. _small.Keys];
@@ -31,6 +42,18 @@ internal sealed class SimulatedDirectory(string path)
     }
 
     public bool Hangs => _files.Values.Any(file => file.Hangs);
+
+    /// <summary>From here on it is known what a loss of power may take.</summary>
+    public void KeepUnflushed(WriteOrder order) => _order = order;
+
+    /// <summary>What a crash has left.</summary>
+    public void Restore(IEnumerable<Medium> files, IReadOnlyDictionary<string, byte[]> small)
+    {
+        foreach (Medium file in files)
+            _files.Add(file.Name, file);
+        foreach ((string name, byte[] content) in small)
+            _small.Add(name, content);
+    }
 
     public void Settle(Random random)
     {
@@ -51,7 +74,12 @@ internal sealed class SimulatedDirectory(string path)
             Check(fileName, BlockOperation.Write);
             if (directory._files.ContainsKey(fileName))
                 throw new DiskOpenException(fileName, "exists");
-            return Open(directory._files[fileName] = new Medium(fileName, lengthBytes), nodeName);
+            var made = new Medium(fileName, lengthBytes);
+            if (directory._order is { } order)
+                made.KeepUnflushed(order);
+            directory._files[fileName] = made;
+            faults.Watcher?.Invoke();
+            return Open(made, nodeName);
         }
 
         public BlockNode? Open(string fileName, string nodeName)
@@ -66,6 +94,13 @@ internal sealed class SimulatedDirectory(string path)
                 return;
             directory._files.Remove(fileName);
             directory._small.Remove(fileName);
+            faults.Watcher?.Invoke();
+        }
+
+        public void SyncNames()
+        {
+            if (process.IsAlive)
+                directory._safeNames = new SortedDictionary<string, Medium>(directory._files, StringComparer.Ordinal);
         }
 
         public IReadOnlyList<string> List() => [.. directory.Names];
@@ -78,6 +113,7 @@ internal sealed class SimulatedDirectory(string path)
             faults.CountWrite();
             Check(fileName, BlockOperation.Write);
             directory._small[fileName] = content.ToArray();
+            SyncNames();
             faults.CountWrite();
             Check(fileName, BlockOperation.Write);
         }
@@ -95,5 +131,5 @@ internal sealed class SimulatedDirectory(string path)
         }
     }
 
-    private string Path => path;
+    public string Path => path;
 }

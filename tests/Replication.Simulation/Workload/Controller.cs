@@ -28,15 +28,16 @@ internal sealed class Controller(Pair pair, Action<string> tell)
         tell($"resynced: {result.SyncedBytes} bytes");
     });
 
-    /// <summary>Nothing but the guests writes to the disks, so whatever it reports is a false positive.</summary>
-    public void Verify(bool repair) => Run($"verify{(repair ? " and repair" : "")}", async () =>
+    /// <summary>Nothing but the guests writes to the disks, so whatever it reports is a false positive; <paramref name="verified"/> is called where it has succeeded.</summary>
+    public void Verify(bool repair, Action? verified = null) => Run($"verify{(repair ? " and repair" : "")}", async () =>
     {
         using IDisposable holding = pair.Holding(pair.Settings.Deadline / 2);
         VerifyResult result = await CallAsync(pair.Primary, node => node.VerifyAsync(repair, default));
         if (result.DifferingBytes > 0 && !pair.IsRotten)
             pair.Fail($"Verify: {result.DifferingBytes} bytes are said to differ, and nothing but the guest wrote");
-        if (pair.IsRotten && (result.DifferingBytes == 0 || repair != (result.RepairedBytes == result.DifferingBytes)))
+        if (pair.IsRotten && !pair.RotMayBeHealed && (result.DifferingBytes == 0 || repair != (result.RepairedBytes == result.DifferingBytes)))
             pair.Fail($"Verify: of content that has rotted {result.DifferingBytes} bytes are said to differ and {result.RepairedBytes} to be repaired");
+        verified?.Invoke();
     });
 
     public void Stop() => Run("stop", async () =>
