@@ -98,6 +98,9 @@ internal sealed partial class PrimaryRole
 
         foreach (PrimaryDisk disk in _disks.Where(disk => disk.Quorum.Marks is null))
             await KeepAsync(disk, await EmptyFileAsync(disk), PersistentBitmap.CreateAllocatedAsync);
+        // The record is about to rely on them: after a loss of power their names must be there, too.
+        if (Options.Durability == Durability.Power)
+            State.Directory.Files.SyncNames();
     }
 
     /// <summary>Nothing is marked any more. The record says before that the marks are not trusted.</summary>
