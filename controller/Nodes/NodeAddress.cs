@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Replication.Controller.Nodes;
 
 /// <summary>A control address: <c>http://HOST:PORT</c> or <c>unix:/path</c>, as a node's ready line prints it.</summary>
-internal sealed record NodeAddress(string Text, Uri Uri, string? SocketPath)
+internal sealed record NodeAddress(string Text)
 {
     private const string Forms = "is no control address; http://HOST:PORT and unix:/path are";
 
@@ -33,9 +33,9 @@ internal sealed record NodeAddress(string Text, Uri Uri, string? SocketPath)
         bool valid = colon > 0
             && int.TryParse(authority[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port is > 0 and <= 65535
             && authority.IndexOfAny(['/', '?', '#', '@']) < 0;
-        if (!valid || !Uri.TryCreate(trimmed, UriKind.Absolute, out Uri? uri))
+        if (!valid || !Uri.TryCreate(trimmed, UriKind.Absolute, out _))
             return (null, Forms);
-        return (new NodeAddress(trimmed, uri, null), null);
+        return (new NodeAddress(trimmed), null);
     }
 
     private static (NodeAddress?, string?) ParseUnix(string text, string path)
@@ -44,7 +44,6 @@ internal sealed record NodeAddress(string Text, Uri Uri, string? SocketPath)
             return (null, Forms);
         if (System.Text.Encoding.UTF8.GetByteCount(path) > MaxSocketPathBytes)
             return (null, string.Create(CultureInfo.InvariantCulture, $"is longer than the {MaxSocketPathBytes} bytes that a Unix socket's path may have"));
-        // The channel wants an http address; the socket is chosen where the connection is made.
-        return (new NodeAddress(text, new Uri("http://localhost"), path), null);
+        return (new NodeAddress(text), null);
     }
 }

@@ -1,18 +1,14 @@
-using System.Net.Sockets;
 using Colo.Protocol.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Replication.Controller.CommandLine;
+using Replication.Protos;
 
 namespace Replication.Controller.Nodes;
 
 /// <summary>One node's control service. Its failures come as <see cref="CliException"/>s that name the node; what it does not answer in time is unreachable.</summary>
 internal sealed class NodeClient : IDisposable
 {
-    /// <summary>The protocol versions that this controller speaks.</summary>
-    private const uint MinimumVersion = 1;
-    private const uint MaximumVersion = 1;
-
     private readonly GrpcChannel _channel;
     private readonly ReplicationService.ReplicationServiceClient _service;
 
@@ -22,11 +18,12 @@ internal sealed class NodeClient : IDisposable
         Address = address;
         Timeout = timeout;
         Time = time;
-        _channel = GrpcChannel.ForAddress(address.Uri.ToString(), new GrpcChannelOptions { HttpHandler = CreateHandler(address), DisposeHttpClient = true });
+        // How long silence may last is the --timeout's, in every call.
+        _channel = ControlChannel.Open(address.Text, boundsSilence: false);
         _service = new ReplicationService.ReplicationServiceClient(_channel);
     }
 
-    public static ProtocolVersions Versions => new() { Minimum = MinimumVersion, Maximum = MaximumVersion };
+    public static ProtocolVersions Versions => ProtocolRange.Ours;
 
     public NodeSide Side { get; }
     public NodeAddress Address { get; }
@@ -41,11 +38,11 @@ internal sealed class NodeClient : IDisposable
     public async Task<NodeStatus> GetStatusAsync(CancellationToken cancellationToken)
     {
         GetStatusResponse response = await CallAsync((s, o) => s.GetStatusAsync(new GetStatusRequest { Versions = Versions }, o), cancellationToken);
-        if (response.Versions is { } theirs && (theirs.Minimum > MaximumVersion || theirs.Maximum < MinimumVersion))
+        if (response.Versions is { } theirs && (theirs.Minimum > ProtocolRange.Maximum || theirs.Maximum < ProtocolRange.Minimum))
         {
             throw new CliException(
                 ExitCode.Failed,
-                $"{this}: speaks protocol versions {theirs.Minimum} to {theirs.Maximum}, coloctl speaks {MinimumVersion} to {MaximumVersion}");
+                $"{this}: speaks protocol versions {theirs.Minimum} to {theirs.Maximum}, coloctl speaks {ProtocolRange.Minimum} to {ProtocolRange.Maximum}");
         }
 
         return response.Status ?? throw new CliException(ExitCode.Failed, $"{this}: answered without a status");
@@ -118,30 +115,5 @@ internal sealed class NodeClient : IDisposable
         {
             throw NodeFailure.Of(this, e);
         }
-    }
-
-    private static SocketsHttpHandler CreateHandler(NodeAddress address)
-    {
-        // HTTP_PROXY is for the world outside, not for a pair's nodes.
-        var handler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true };
-        if (address.SocketPath is { } path)
-        {
-            handler.ConnectCallback = async (_, cancellationToken) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            };
-        }
-
-        return handler;
     }
 }

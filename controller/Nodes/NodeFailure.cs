@@ -1,6 +1,7 @@
 using System.Globalization;
 using Grpc.Core;
 using Replication.Controller.CommandLine;
+using Replication.Protos;
 
 namespace Replication.Controller.Nodes;
 
@@ -9,13 +10,14 @@ internal static class NodeFailure
 {
     public static CliException Of(NodeClient node, RpcException e)
     {
+        // The channel speaks of its own address, which is no user's where a socket stands behind it.
+        string target = ControlChannel.TargetOf(node.Address.Text).ToString();
         string message = e.StatusCode switch
         {
             StatusCode.DeadlineExceeded => string.Create(CultureInfo.InvariantCulture, $"{node} did not answer within {node.Timeout.TotalSeconds:0.###} s"),
             StatusCode.Unimplemented => $"{node}: is no node of this version ({e.Status.Detail})",
             _ when e.Status.Detail.Length == 0 => $"{node}: {e.StatusCode}",
-            // The channel speaks of its own address, which is no user's where a socket stands behind it.
-            _ when e.Status.Detail.StartsWith(node.Address.Uri.ToString(), StringComparison.Ordinal) => node + e.Status.Detail[node.Address.Uri.ToString().Length..],
+            _ when e.Status.Detail.StartsWith(target, StringComparison.Ordinal) => node + e.Status.Detail[target.Length..],
             _ => $"{node}: {e.Status.Detail}",
         };
         return new CliException(ExitCodeOf(e.StatusCode), message, e);

@@ -20,8 +20,9 @@ public static class ControlChannel
 
     /// <summary>Opens a channel; nothing is connected yet.</summary>
     /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>.</param>
+    /// <param name="boundsSilence">The channel gives a silent node up by itself. False where the caller has a patience of its own, and asks for signs of life during long calls.</param>
     /// <exception cref="FormatException">The address has another form; the message names it and what is accepted.</exception>
-    public static GrpcChannel Open(string address)
+    public static GrpcChannel Open(string address, bool boundsSilence = true)
     {
         (Uri uri, string? socketPath) = Parse(address);
         var handler = new SocketsHttpHandler
@@ -30,15 +31,23 @@ public static class ControlChannel
             UseCookies = false,
             AllowAutoRedirect = false,
             EnableMultipleHttp2Connections = true,
-            ConnectTimeout = s_connectTimeout,
-            KeepAlivePingDelay = s_pingDelay,
-            KeepAlivePingTimeout = s_pingTimeout,
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         };
+        if (boundsSilence)
+        {
+            handler.ConnectTimeout = s_connectTimeout;
+            handler.KeepAlivePingDelay = s_pingDelay;
+            handler.KeepAlivePingTimeout = s_pingTimeout;
+            handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+        }
+
         if (socketPath is not null)
             handler.ConnectCallback = async (_, cancellationToken) => await ConnectAsync(socketPath, cancellationToken);
         return GrpcChannel.ForAddress(uri, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
+
+    /// <summary>What a channel's own messages call the address: a socket's has another name there.</summary>
+    /// <exception cref="FormatException">As <see cref="Open"/>.</exception>
+    public static Uri TargetOf(string address) => Parse(address).Uri;
 
     /// <summary>Checks an address without opening it.</summary>
     /// <exception cref="FormatException">As <see cref="Open"/>.</exception>
