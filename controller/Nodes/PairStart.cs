@@ -6,8 +6,14 @@ namespace Replication.Controller.Nodes;
 internal static class PairStart
 {
     /// <summary>What the primary is asked.</summary>
-    public static StartRequest RequestOf(SyncMode sync, bool abandonView = false) =>
-        new() { Versions = NodeClient.Versions, Mode = NodeRole.Primary, Sync = sync, AbandonView = abandonView };
+    public static StartRequest RequestOf(SyncMode sync, bool abandonView = false, bool discardSecondary = false) => new()
+    {
+        Versions = NodeClient.Versions,
+        Mode = NodeRole.Primary,
+        Sync = sync,
+        AbandonView = abandonView,
+        DiscardChangesOf = discardSecondary ? NodeRole.Secondary : NodeRole.Unspecified,
+    };
 
     public static async Task<StartResponse> RunAsync(
         NodeClient primary, NodeClient secondary, StartRequest beginning, Action<NodeStatus>? onStatus, CancellationToken cancellationToken)

@@ -19,12 +19,23 @@ internal sealed class StartVerb : Verb
 
     private readonly Option<bool> _abandonView = AbandonView.Create();
 
+    private readonly Option<string> _discard = new Option<string>("--discard-changes-of")
+    {
+        Description = "Where both sides have changed since they parted: whose changes do not count",
+        HelpName = "secondary",
+    }.AcceptOnlyFromAmong("primary", "secondary");
+
     public StartVerb(VerbHost host)
         : base(host, "start", "Begin replication; returns when replicating")
     {
         Options.Add(_sync);
         Options.Add(_abandonView);
-        UnavailableOptions.AddTo(this, "--discard-changes-of");
+        _discard.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "primary" }])
+                result.AddError($"{Name} --discard-changes-of primary is not available in this version.");
+        });
+        Options.Add(_discard);
     }
 
     protected override async Task<ExitCode> RunAsync(VerbContext context)
@@ -42,7 +53,7 @@ internal sealed class StartVerb : Verb
 
     private async Task<StartResponse> RunAsync(NodeClient primary, NodeClient secondary, VerbContext context)
     {
-        StartRequest request = PairStart.RequestOf(SyncOf(context), context.Parsed.GetValue(_abandonView));
+        StartRequest request = PairStart.RequestOf(SyncOf(context), context.Parsed.GetValue(_abandonView), context.Parsed.GetValue(_discard) == "secondary");
         using ProgressDisplay progress = context.Output.Progress();
         return await PairStart.RunAsync(primary, secondary, request, status => progress.ShowOf(status), context.Cancellation);
     }

@@ -20,7 +20,10 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     {
         Versions.Check(request.Versions);
         Roles.SyncMode sync = request.Sync == Colo.Protocol.V1.SyncMode.Unspecified ? Roles.SyncMode.Auto : Value<Roles.SyncMode>(request.Sync, "sync");
-        StartResult result = await node.StartAsync(Value<Block.State.NodeRole>(request.Mode, "mode"), sync, request.AbandonView, context.CancellationToken);
+        if (request.DiscardChangesOf == NodeRole.Primary)
+            throw new VerbException(VerbFailure.Invalid, "discarding the changes of the primary is not available in this version");
+        bool discardSecondary = request.DiscardChangesOf != NodeRole.Unspecified && Value<Block.State.NodeRole>(request.DiscardChangesOf, "discard_changes_of") == Block.State.NodeRole.Secondary;
+        StartResult result = await node.StartAsync(Value<Block.State.NodeRole>(request.Mode, "mode"), sync, request.AbandonView, discardSecondary, context.CancellationToken);
         return new StartResponse
         {
             Generation = ToWire(result.Generation),

@@ -13,8 +13,9 @@ public interface IReplicationNode : IReplicationPeer, IAsyncDisposable
     /// <param name="mode">Must be the node's role.</param>
     /// <param name="sync">How the secondary is brought up to date.</param>
     /// <param name="abandonView">The secondary may give its view up where what it lacks does not fit its overlay.</param>
+    /// <param name="discardSecondary">What the secondary has changed since the two parted does not count.</param>
     /// <param name="cancellationToken">The caller's.</param>
-    Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken);
+    Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, bool discardSecondary, CancellationToken cancellationToken);
 
     /// <summary>Brings a detached pair back: attaches and copies what the secondary lacks, without a checkpoint. Nothing to do while replicating.</summary>
     Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken);

@@ -42,13 +42,17 @@ public sealed class GroupNode : IReplicationNode
 
     public NodeStatus GetStatus() => _role.GetStatus();
 
-    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken)
+    /// <summary>One that discards nobody's changes.</summary>
+    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken) =>
+        StartAsync(mode, sync, abandonView, discardSecondary: false, cancellationToken);
+
+    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, bool discardSecondary, CancellationToken cancellationToken)
     {
         if (mode != Role)
             throw new VerbException(VerbFailure.Refused, $"start in mode {StageTable.NameOf(mode)} is refused: this node is the {StageTable.NameOf(Role)}");
         return _role switch
         {
-            PrimaryRole primary => primary.StartAsync(sync, abandonView, cancellationToken),
+            PrimaryRole primary => primary.StartAsync(sync, abandonView, discardSecondary, cancellationToken),
             SecondaryRole secondary => secondary.StartAsync(),
             _ => throw Wrong("start", Role),
         };

@@ -125,16 +125,20 @@ internal sealed class NodeState : IAsyncDisposable
     }
 
     /// <summary>Begins a generation: the manifest names it, then the record makes it true.</summary>
-    public async Task BeginGenerationAsync(Generation next, Func<EpochRecord, EpochRecord> change)
+    public Task BeginGenerationAsync(Generation next, Func<EpochRecord, EpochRecord> change) => BeginGenerationOverAsync([], next, change);
+
+    /// <summary>The same for one that follows another node's history as well as ours: who is at any of its generations recognises this one as the successor.</summary>
+    public async Task BeginGenerationOverAsync(IReadOnlyList<Generation> theirs, Generation next, Func<EpochRecord, EpochRecord> change)
     {
-        NameGeneration(next);
+        IReadOnlyList<Generation> before = History;
+        _directory.SaveManifest(Manifest with { History = NamedBehindOurs([.. before, .. theirs.Where(generation => before.All(ours => ours.Id != generation.Id)), next]) });
         try
         {
             await RecordAsync(record => change(record) with { GenerationNumber = next.Number, GenerationId = next.Id });
         }
         catch
         {
-            DropUnreached();
+            _directory.SaveManifest(Manifest with { History = before });
             throw;
         }
     }
@@ -143,11 +147,17 @@ internal sealed class NodeState : IAsyncDisposable
     public void NameGeneration(Generation next) => _directory.SaveManifest(Manifest with { History = [.. History, next] });
 
     /// <summary>Takes over the history of the primary whose view this secondary is about to take.</summary>
-    public void AdoptHistory(IReadOnlyList<Generation> history) => _directory.SaveManifest(Manifest with { History = history });
+    public void AdoptHistory(IReadOnlyList<Generation> history) => _directory.SaveManifest(Manifest with { History = NamedBehindOurs(history) });
 
     public void DropUnreached() => _directory.SaveManifest(Manifest.UpTo(Record));
 
     public ValueTask DisposeAsync() => _directory.DisposeAsync();
+
+    // A restart that finds the record not there yet drops what is numbered above it: ours must be the last one then.
+    private IReadOnlyList<Generation> NamedBehindOurs(IReadOnlyList<Generation> history) =>
+        history.LastOrDefault(generation => generation.Number <= Generation.Number).Id == Generation.Id
+            ? history
+            : [.. history.SkipLast(1).Where(generation => generation.Id != Generation.Id), Generation, history[^1]];
 
     private async Task KeepAsync()
     {

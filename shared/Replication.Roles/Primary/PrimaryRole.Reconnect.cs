@@ -85,8 +85,11 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    private void CheckStart(SyncMode sync, bool abandonView)
+    private void CheckStart(SyncMode sync, bool abandonView, bool discardSecondary)
     {
+        // The way back from a promotion that has been lost; where there is another way, it is refused below.
+        if (_stage == NodeStage.Fenced && discardSecondary)
+            return;
         // Whoever restarts a node and then runs start gets what start is for, also where the pair was faster.
         if (_stage == NodeStage.Replicating && _cameBackByItself && sync == SyncMode.Auto && !abandonView)
             return;

@@ -5,17 +5,19 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     /// <summary>Attach, sync, first checkpoint; the guest runs all the while. Undone as a whole when a step fails.</summary>
-    public async Task<StartResult> StartAsync(SyncMode sync, bool abandonView, CancellationToken cancellationToken)
+    public async Task<StartResult> StartAsync(SyncMode sync, bool abandonView, bool discardSecondary, CancellationToken cancellationToken)
     {
-        CheckStart(sync, abandonView);
+        CheckStart(sync, abandonView, discardSecondary);
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
-        CheckStart(sync, abandonView);
+        CheckStart(sync, abandonView, discardSecondary);
         using Interruption interruption = Interruptible(cancellationToken);
         if (_stage == NodeStage.Replicating)
             return await StartAfterComingBackAsync(interruption.Token);
         IReplicationPeer peer = RequirePeer();
         RequireTransport();
         long began = Time.GetTimestamp();
+        if (discardSecondary)
+            await DiscardSecondaryAsync(peer, interruption.Token);
         await ConfirmGenerationAsync(peer, Verb.Start, interruption.Token);
         return await RepeatWithoutViewAsync(abandonView, givesUpView => StartOnceAsync(peer, sync, abandonView, givesUpView, began, interruption.Token));
     }
@@ -49,23 +51,26 @@ internal sealed partial class PrimaryRole
     /// <summary>Never go on on a guess: a peer that has been promoted fences us here.</summary>
     private async Task<PeerPosition> ConfirmGenerationAsync(IReplicationPeer peer, Verb verb, CancellationToken cancellationToken)
     {
-        PeerPosition position;
+        PeerPosition position = await AskPositionAsync(peer, verb, cancellationToken);
+        await JudgeAsync(position);
+        if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
+            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");
+        Check(verb);
+        return position;
+    }
+
+    private async Task<PeerPosition> AskPositionAsync(IReplicationPeer peer, Verb verb, CancellationToken cancellationToken)
+    {
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            position = await peer.GetPositionAsync(Options.Group, cancellationToken);
+            return await peer.GetPositionAsync(Options.Group, cancellationToken);
         }
         catch (OperationCanceledException e)
         {
             // Interrupted by a failover of this primary, or by its end.
             throw AsVerbFailure(StageTable.NameOf(verb), e);
         }
-
-        await JudgeAsync(position);
-        if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
-            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");
-        Check(verb);
-        return position;
     }
 
     /// <summary>Opens a session and joins its links to the quorums: every guest write from the return on is forwarded. Also returns the secondary's stage.</summary>

@@ -12,7 +12,7 @@ namespace Replication.Roles;
 ///            detached -> resyncing -> replicating                                           running -> syncing (view given up)
 ///            replicating -> stopped -> syncing                                              running -> stopped -> syncing
 ///            any -> fenced, any but fenced -> standalone (failover)                         failover -> failover-failed -> failover
-///                                                                                           any with overlays, stopped -> inconsistent (reboot)
+///            fenced -> standalone (start that discards a lost promotion)                    any with overlays, stopped -> inconsistent (reboot)
 /// </code>
 /// </remarks>
 internal static class StageTable
@@ -35,7 +35,7 @@ internal static class StageTable
              [Verb.Start, Verb.Resync, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Stopped)] =
             ([NodeStage.Syncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Hold]),
-        [(NodeRole.Primary, NodeStage.Fenced)] = ([], [Verb.Hold]),
+        [(NodeRole.Primary, NodeStage.Fenced)] = ([NodeStage.Standalone], [Verb.Hold]),
 
         [(NodeRole.Secondary, NodeStage.None)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
         [(NodeRole.Secondary, NodeStage.Syncing)] = ([NodeStage.Running, NodeStage.None, NodeStage.Stopped], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),

@@ -46,8 +46,8 @@ internal sealed class FakeNode : IReplicationNode
 
     public NodeStatus GetStatus() => Fails is null ? Status : throw Fails;
 
-    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, CancellationToken cancellationToken) =>
-        Answer(("start", mode, sync, abandonView), new StartResult(Second, 12, 13, TimeSpan.FromMilliseconds(14)), cancellationToken);
+    public Task<StartResult> StartAsync(NodeRole mode, SyncMode sync, bool abandonView, bool discardSecondary, CancellationToken cancellationToken) =>
+        Answer(("start", mode, sync, abandonView, discardSecondary), new StartResult(Second, 12, 13, TimeSpan.FromMilliseconds(14)), cancellationToken);
 
     public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) =>
         Answer(("resync", abandonView), new ResyncResult(26, TimeSpan.FromMilliseconds(27)), cancellationToken);

@@ -60,7 +60,7 @@ public sealed class ReplicationGrpcServiceTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
         StartResponse response = await host.Verbs.StartAsync(new StartRequest { Mode = mode, Sync = sync });
-        Assert.Equal(("start", expectedMode, expectedSync, false), host.Node.Called);
+        Assert.Equal(("start", expectedMode, expectedSync, false, false), host.Node.Called);
         Assert.Equal(new StartResponse { Generation = WireValues.ToWire(FakeNode.Second), Epoch = 12, SyncedBytes = 13, ElapsedMs = 14 }, response);
     }
 
@@ -69,7 +69,11 @@ public sealed class ReplicationGrpcServiceTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
         await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, AbandonView = true });
-        Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, true), host.Node.Called);
+        Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, true, false), host.Node.Called);
+        await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, DiscardChangesOf = NodeRole.Secondary });
+        Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, false, true), host.Node.Called);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, DiscardChangesOf = NodeRole.Primary }));
+        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         foreach (bool said in new[] { false, true })
         {
             Assert.Equal(new ResyncResponse { SyncedBytes = 26, ElapsedMs = 27 }, await host.Verbs.ResyncAsync(new ResyncRequest { AbandonView = said }));

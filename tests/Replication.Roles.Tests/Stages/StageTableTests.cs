@@ -73,7 +73,7 @@ public sealed class StageTableTests
         (NodeRole.Primary, NodeStage.Detached, [NodeStage.Syncing, NodeStage.Resyncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Resyncing, [NodeStage.Replicating, NodeStage.Detached, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Stopped, [NodeStage.Syncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
-        (NodeRole.Primary, NodeStage.Fenced, []),
+        (NodeRole.Primary, NodeStage.Fenced, [NodeStage.Standalone]),
         (NodeRole.Secondary, NodeStage.None, [NodeStage.Syncing]),
         (NodeRole.Secondary, NodeStage.Syncing, [NodeStage.Running, NodeStage.None, NodeStage.Stopped]),
         (NodeRole.Secondary, NodeStage.Running, [NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing]),
@@ -101,13 +101,10 @@ public sealed class StageTableTests
     }
 
     [Fact]
-    public void Nothing_follows_fenced_or_done()
+    public void Nothing_follows_done()
     {
         foreach (NodeStage next in Enum.GetValues<NodeStage>())
-        {
-            Assert.False(StageTable.MayFollow(NodeRole.Primary, NodeStage.Fenced, next));
             Assert.False(StageTable.MayFollow(NodeRole.Secondary, NodeStage.Done, next));
-        }
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class UsageTests
     [Theory]
     [InlineData("reverse is not available in this version", "reverse")]
     [InlineData("--discard-changes-of is not available in this version", "resync", "--discard-changes-of", "primary")]
-    [InlineData("--discard-changes-of is not available in this version", "start", "--discard-changes-of", "primary")]
+    [InlineData("--discard-changes-of primary is not available in this version", "start", "--discard-changes-of", "primary")]
     public async Task What_is_not_built_yet_is_refused_by_name(string message, params string[] args) => (await Run.OfAsync(args)).AssertFailed(2, message);
 
     [Theory]
