@@ -48,13 +48,14 @@ internal sealed partial class PrimaryRole
     public async Task<(ulong Epoch, TimeSpan Hold)> EndCheckpointAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken)
     {
         CheckpointHold? hold;
+        TimeSpan held = TimeSpan.Zero;
         using (await _changes.EnterAsync())
         {
             hold = _hold;
             if (hold is not null && hold.Begun.Epoch != epoch)
                 throw new VerbException(VerbFailure.Refused, $"the checkpoint that is under way goes to epoch {hold.Begun.Epoch}, not {epoch}");
             if (hold is not null)
-                await EndHoldUnderChangesAsync(hold, outcome);
+                held = await EndHoldUnderChangesAsync(hold, outcome);
         }
 
         if (hold is null)
@@ -66,29 +67,33 @@ internal sealed partial class PrimaryRole
             Journal.Publish(EventTypes.CheckpointAborted, ("epoch", epoch), ("cause", outcome == CheckpointOutcome.Unknown ? "the commit's reply was lost" : "aborted by the controller"));
         if (outcome != CheckpointOutcome.Committed)
             await TryResolveEpochAsync();
-        return (State.Record.Epoch, Time.GetElapsedTime(hold.HeldAtTimestamp));
+        return (State.Record.Epoch, held);
     }
 
-    /// <summary>A record that cannot be written leaves the epoch in doubt, not the guest waiting: the secondary's record is the truth, and the next checkpoint asks for it first.</summary>
-    private async Task EndHoldUnderChangesAsync(CheckpointHold hold, CheckpointOutcome outcome)
+    /// <summary>
+    /// The guest goes on first: until the record is written the epoch is in doubt, as it is where the lease has run out. The secondary's record is the truth, and the next checkpoint asks for it
+    /// first; so does one that follows a record which cannot be written. Returns how long the guest was held.
+    /// </summary>
+    private async Task<TimeSpan> EndHoldUnderChangesAsync(CheckpointHold hold, CheckpointOutcome outcome)
     {
         ulong epoch = hold.Begun.Epoch;
-        _epochInDoubt |= outcome != CheckpointOutcome.Committed;
+        bool staysInDoubt = _epochInDoubt || outcome != CheckpointOutcome.Committed;
+        _epochInDoubt = true;
+        TimeSpan held = ReleaseHold(hold);
+        if (outcome != CheckpointOutcome.Committed)
+            return held;
         try
         {
-            if (outcome == CheckpointOutcome.Committed)
-                await State.RecordAsync(record => record with { Epoch = Math.Max(record.Epoch, epoch) });
+            await State.RecordAsync(record => record with { Epoch = Math.Max(record.Epoch, epoch) });
         }
         catch (BlockException e)
         {
-            _epochInDoubt = true;
             Report(FailureCase.EmptyOverlay, "", e);
             throw;
         }
-        finally
-        {
-            ReleaseHold(hold);
-        }
+
+        _epochInDoubt = staysInDoubt;
+        return held;
     }
 
     /// <summary>Drains without holding, then holds the guest's writes and drains the rest; one deadline from the hold on.</summary>
@@ -167,12 +172,14 @@ internal sealed partial class PrimaryRole
         await TryResolveEpochAsync();
     });
 
-    /// <summary>Call under <see cref="_changes"/>.</summary>
-    private void ReleaseHold(CheckpointHold hold)
+    /// <summary>Call under <see cref="_changes"/>. Returns how long the guest was held: those who waited may run on this thread before the gate's opening returns.</summary>
+    private TimeSpan ReleaseHold(CheckpointHold hold)
     {
         _hold = null;
         hold.Dispose();
+        TimeSpan held = Time.GetElapsedTime(hold.HeldAtTimestamp);
         _gate.Open();
+        return held;
     }
 
     /// <summary>Call under <see cref="_changes"/>.</summary>
