@@ -30,9 +30,6 @@ internal static class Limits
     /// <summary>How long a primary holds its guest for a promotion: the two questions of the promotion and the record between them, with room.</summary>
     public static readonly TimeSpan PromotionLease = TimeSpan.FromSeconds(15);
 
-    /// <summary>Sync copies that may be unanswered: enough to fill a gigabit link's round trip, few enough that a guest's write does not queue behind them.</summary>
-    public const int SyncCopiesInFlight = 8;
-
     /// <summary>How long before the lease's end a promotion must be on record: the lease began when the question arrived, and clocks of two machines drift.</summary>
     public static readonly TimeSpan PromotionMargin = TimeSpan.FromSeconds(3);
 
@@ -50,9 +47,6 @@ internal static class Limits
 
     /// <summary>How often a first commit is tried that gets no answer within the mirror deadline: a secondary that is slow to wake gets a second chance, one that hangs does not keep start for long.</summary>
     public const int FirstCommitAttempts = 3;
-
-    /// <summary>Bytes of one sync copy: the largest forward.</summary>
-    public const int SyncCopyBytes = 1 << 20;
 
     /// <summary>Unit of the primary's dirty marks where the overlays' block size is not configured: the same default.</summary>
     public const int MarksBlockBytes = 4 << 10;

@@ -106,11 +106,15 @@ public sealed class DirtyMarks : IAsyncDisposable
     public BlockRange NextToCopy(long offsetBytes, long mostBytes)
     {
         long blocks = _needsCopy.LengthBits;
-        long first = _needsCopy.NextSet(Math.Min(offsetBytes >> _blockShift, blocks), blocks);
-        if (first == blocks)
-            return new BlockRange(_diskLengthBytes, 0);
-        long end = _needsCopy.NextClear(first, Math.Min(blocks, first + Math.Max(1, mostBytes >> _blockShift)));
-        return BlockRange.FromBounds(first << _blockShift, Math.Min(end << _blockShift, _diskLengthBytes));
+        for (long first = Math.Min(offsetBytes >> _blockShift, blocks); (first = _needsCopy.NextSet(first, blocks)) < blocks;)
+        {
+            long end = _needsCopy.NextClear(first, Math.Min(blocks, first + Math.Max(1, mostBytes >> _blockShift)));
+            // A guest's write may have covered the block since it was found: then the next one counts.
+            if (end > first)
+                return BlockRange.FromBounds(first << _blockShift, Math.Min(end << _blockShift, _diskLengthBytes));
+        }
+
+        return new BlockRange(_diskLengthBytes, 0);
     }
 
     /// <summary>

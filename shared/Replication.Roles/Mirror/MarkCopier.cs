@@ -94,7 +94,7 @@ internal sealed class MarkCopier
             return;
         try
         {
-            await new MarkedCopy(disk, MirrorLimits.BackgroundCopiesInFlight).RunAsync(_ => { }, CancellationToken.None);
+            await new MarkedCopy(disk, () => _session.CopyShare with { InFlight = MirrorLimits.BackgroundCopiesInFlight }).RunAsync(_ => { }, CancellationToken.None);
         }
         catch (BlockException) when (_ending)
         {

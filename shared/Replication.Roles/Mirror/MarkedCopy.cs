@@ -8,13 +8,14 @@ namespace Replication.Roles.Mirror;
 /// </summary>
 /// <remarks>
 /// A piece is read and enqueued under the range lock that guest writes take, and stops needing a copy at that moment; where the session is lost before the answer, every mark stays all the same. Passes over the
-/// disk are repeated until none finds anything: a piece may cover less than it was meant to, and blocks begin to need a copy while it runs.
+/// disk are repeated until none finds anything: a piece may cover less than it was meant to, and blocks begin to need a copy while it runs. How large a piece is, and how many are unanswered, is
+/// asked for each: while a guest writes they are small and few, since its forwards queue behind them (<see cref="CopyShare"/>).
 /// </remarks>
 /// <param name="disk">The disk.</param>
-/// <param name="copiesInFlight">Copies that may be unanswered.</param>
+/// <param name="share">What copies may take now.</param>
 /// <param name="pace">Called before each copy.</param>
 /// <param name="passBegins">Called with what is left before each pass; what it throws ends the copy.</param>
-internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long, CancellationToken, ValueTask>? pace = null, Action<long>? passBegins = null)
+internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<long, CancellationToken, ValueTask>? pace = null, Action<long>? passBegins = null)
 {
     private readonly Queue<(ValueTask<long> Copy, byte[] Buffer)> _copies = new();
 
@@ -31,11 +32,12 @@ internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long,
                 for (BlockRange piece = await NextAsync(0); !piece.IsEmpty; piece = await NextAsync(piece.EndBytes))
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    await DrainAsync(copiesInFlight - 1, advanced);
+                    await DrainAsync(share().InFlight - 1, advanced);
                     if (pace is not null)
                         await pace(piece.LengthBytes, cancellationToken);
-                    byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Max(Limits.SyncCopyBytes, disk.Marks.BlockSizeBytes));
-                    _copies.Enqueue((disk.Quorum.CopyMarkedAsync(piece, buffer.AsMemory(0, Limits.SyncCopyBytes)), buffer));
+                    int dataBytes = share().DataBytes(disk.Marks.BlockSizeBytes);
+                    byte[] buffer = ArrayPool<byte>.Shared.Rent(dataBytes);
+                    _copies.Enqueue((disk.Quorum.CopyMarkedAsync(piece, buffer.AsMemory(0, dataBytes)), buffer));
                 }
 
                 await DrainAsync(0, advanced);
@@ -53,7 +55,8 @@ internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long,
     // What is one kind: a hole of a forward's length at most, or data of a copy's. Looked up without the lock; the copy looks again.
     private async Task<BlockRange> NextAsync(long offsetBytes)
     {
-        BlockRange run = disk.Marks.NextToCopy(offsetBytes, MirrorLimits.ZeroPieceBytes);
+        CopyShare now = share();
+        BlockRange run = disk.Marks.NextToCopy(offsetBytes, now.HolePieceBytes);
         if (run.IsEmpty)
             return run;
         Extent extent = await disk.Local.StatusAsync(run);
@@ -61,7 +64,7 @@ internal sealed class MarkedCopy(MarkedDisk disk, int copiesInFlight, Func<long,
         long holeBytes = extent.Flags.HasFlag(ExtentFlags.Zero) ? extent.LengthBytes : 0;
         if (holeBytes < run.LengthBytes)
             holeBytes -= holeBytes % blockBytes;
-        return run with { LengthBytes = holeBytes > 0 ? holeBytes : Math.Min(run.LengthBytes, Limits.SyncCopyBytes) };
+        return run with { LengthBytes = holeBytes > 0 ? holeBytes : Math.Min(run.LengthBytes, now.DataBytes(disk.Marks.BlockSizeBytes)) };
     }
 
     private async Task DrainAsync(int allowed, Action<long> advanced)

@@ -53,6 +53,21 @@ internal static class MirrorLimits
     /// <summary>The longest such rest: what is marked is what a resync copies, so it does not grow for longer than this.</summary>
     public static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(1);
 
-    /// <summary>Copies of long zeroing that may be unanswered: one under way while the next is read; more would only delay the guest's own forwards.</summary>
+    /// <summary>Copies that may be unanswered beside a guest, or in the background: one under way while the next is read; more would only delay the guest's own forwards.</summary>
     public const int BackgroundCopiesInFlight = 2;
+
+    /// <summary>Data of one copy while no guest writes: large enough to be cheap, small enough that a guest who begins finds 2 MiB in front of it at most.</summary>
+    public const int CopyPieceBytes = 256 << 10;
+
+    /// <summary>Copies of a sync that may be unanswered while no guest writes: 2 MiB fill a link of 1 Gbit/s at a round trip of 16 ms.</summary>
+    public const int CopiesInFlight = 8;
+
+    /// <summary>Data of one copy beside a guest: two of them keep a peer busy for about as long as a few of the guest's own writes do, so its 99th percentile stays within three times its usual.</summary>
+    public const int GuestCopyPieceBytes = 128 << 10;
+
+    /// <summary>A hole that is copied beside a guest: the peer looks at as much old content.</summary>
+    public const int GuestHolePieceBytes = 1 << 20;
+
+    /// <summary>A guest that has forwarded nothing for so long is not waited on: it may find the copies of an idle guest in front of its next write, once.</summary>
+    public static readonly TimeSpan GuestActiveFor = TimeSpan.FromSeconds(1);
 }

@@ -85,6 +85,9 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
             data.Span.CopyTo(payload);
         }
 
+        if (!isCopy)
+            _session.GuestForwards();
+
         ValueTask answer = default;
         lock (_sync)
         {

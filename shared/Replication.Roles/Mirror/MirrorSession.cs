@@ -30,6 +30,9 @@ public sealed class MirrorSession : IAsyncDisposable
     private long _openPieces;
     private long _answered;
 
+    // The session's time; written by the threads of all links, any order will do.
+    private long _guestForwardedAt = -MirrorLimits.GuestActiveFor.Ticks;
+
     // Only the tick's, others at most read; _ticking keeps a second one out.
     private int _ticking;
     private long _seenReplies;
@@ -99,6 +102,10 @@ public sealed class MirrorSession : IAsyncDisposable
 
     /// <summary>The same as a moment in the session's life.</summary>
     internal long Replies => Volatile.Read(ref _answered);
+
+    /// <summary>What copies may take of the way now. It changes from piece to piece, as the guest begins and ends to write.</summary>
+    internal CopyShare CopyShare =>
+        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone).Within(Options.WindowBytes);
 
     /// <summary>Takes a connection into the session; its end is the session's. The connection stays the caller's to dispose.</summary>
     public MirrorLink AddLink(string disk, IMirrorConnection connection)
@@ -186,6 +193,14 @@ public sealed class MirrorSession : IAsyncDisposable
         }
 
         Interlocked.Decrement(ref _openPieces);
+    }
+
+    /// <summary>A guest request is forwarded: copies take less from here on.</summary>
+    internal void GuestForwards()
+    {
+        long now = Clock.Now;
+        if (Volatile.Read(ref _guestForwardedAt) != now)
+            Volatile.Write(ref _guestForwardedAt, now);
     }
 
     /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>

@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Roles.Mirror;
 using Replication.Roles.Secondary;
 
 namespace Replication.Roles.Primary;
@@ -15,7 +16,7 @@ namespace Replication.Roles.Primary;
 internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests)
 {
     private readonly Queue<ValueTask<long>> _copies = new();
-    private readonly byte[][] _buffers = [.. Enumerable.Range(0, attachment.CopiesInFlight).Select(_ => new byte[Limits.SyncCopyBytes])];
+    private readonly byte[][] _buffers = [.. Enumerable.Range(0, MirrorLimits.CopiesInFlight).Select(_ => new byte[MirrorLimits.CopyPieceBytes])];
     private int _nextBuffer;
 
     /// <summary>Bytes that were sent, zeroing included.</summary>
@@ -114,14 +115,16 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
 
     private async Task CopyAsync(BlockRange range, CancellationToken cancellationToken)
     {
-        for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.SyncCopyBytes)
+        for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
             // The oldest copy is done with its buffer then, and copies take buffers in turn.
-            await DrainAsync(_buffers.Length - 1);
-            var piece = new BlockRange(offset, Math.Min(Limits.SyncCopyBytes, range.EndBytes - offset));
+            CopyShare share = attachment.Session.CopyShare;
+            await DrainAsync(share.InFlight - 1);
+            var piece = new BlockRange(offset, Math.Min(share.PieceBytes, range.EndBytes - offset));
             await attachment.PaceAsync(piece.LengthBytes, cancellationToken);
             _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));
             _nextBuffer = (_nextBuffer + 1) % _buffers.Length;
+            offset = piece.EndBytes;
         }
     }
 

@@ -71,9 +71,6 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The secondary's checkpoints flush its disks; set before anything is forwarded.</summary>
     public bool PeerFlushesForCheckpoints { get; set; }
 
-    /// <summary>Copies of a sync that may be unanswered: half of the window at most, so that the guest's forwards find room beside them.</summary>
-    public int CopiesInFlight => (int)Math.Clamp(Session.Options.WindowBytes / 2 / Limits.SyncCopyBytes, 1, Limits.SyncCopiesInFlight);
-
     /// <summary>Bytes that nothing on its way makes equal.</summary>
     public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
 

@@ -61,7 +61,7 @@ internal sealed partial class PrimaryRole
         foreach (MarkedDisk disk in attachment.MarkedDisks)
         {
             var progress = new PassProgress(Time);
-            var pass = new MarkedCopy(disk, attachment.CopiesInFlight, attachment.PaceAsync, leftBytes => CheckProgress(progress, disk, leftBytes));
+            var pass = new MarkedCopy(disk, () => attachment.Session.CopyShare, attachment.PaceAsync, leftBytes => CheckProgress(progress, disk, leftBytes));
             await pass.RunAsync(advancedBytes => _progress = new ProgressStatus("sync", done += advancedBytes, Math.Max(done, total)), cancellationToken);
         }
 
