@@ -11,7 +11,7 @@ internal static class Catalogue
 
     /// <summary>The tables of a run, with those rows that it asks for.</summary>
     public static IEnumerable<Table> Tables(BenchOptions options) =>
-        from table in new[] { Pair(options), Server(options), Marks(options) }
+        from table in new[] { Pair(options), Resync(options), Server(options), Marks(options) }
         let rows = options.Rows.Count == 0 || options.Rows.Contains(table.Name) ? table.Rows : [.. table.Rows.Where(row => options.Rows.Contains(row.Name))]
         where rows.Count > 0
         select table with { Rows = rows };
@@ -37,6 +37,19 @@ internal static class Catalogue
             new PauseRow("checkpoint-0", "checkpoint, nothing dirty: the whole call", 0, options.DiskBytes, times => times.Call),
             new PauseRow("pause-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the guest's pause", dirtyBytes, options.DiskBytes, times => times.Pause),
             new PauseRow("checkpoint-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the whole call", dirtyBytes, options.DiskBytes, times => times.Call),
+        ]);
+    }
+
+    private static Table Resync(BenchOptions options)
+    {
+        List<Func<CancellationToken, Task<IContestant>>> contestants = [async token => await OwnPair.StartAsync("ours", OwnPair.BuiltPrograms, options, token)];
+        if (options.Before is { } programs)
+            contestants.Add(async token => await OwnPair.StartAsync("before", programs, options, token));
+        long markedBytes = Math.Min((long)DirtyMiB << 20, options.DiskBytes / 2);
+        return new Table("resync", $"A guest's writes while {markedBytes >> 20} MiB are copied again, without a rate", contestants,
+        [
+            new ResyncRow(
+                "resync-p99", "4 KiB random write, depth 8: 99th percentile of its latency", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 8), markedBytes, TimeSpan.FromSeconds(options.Seconds)),
         ]);
     }
 

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using Colo.Protocol.V1;
+using Grpc.Net.Client;
 using Replication.Controller.Nodes;
 using Replication.Nbd;
+using Replication.Protos;
 
 namespace Replication.Benchmarks.Contestants;
 
@@ -77,6 +79,21 @@ internal sealed class OwnPair : IPair
 
     public Task PrepareAsync(CancellationToken cancellationToken) => CheckpointAsync(cancellationToken);
 
+    /// <summary>The secondary ends the mirror's session; the primary goes on alone.</summary>
+    public async Task DetachAsync(CancellationToken cancellationToken)
+    {
+        BeginCheckpointResponse begun = await _primaryClient.CallAsync((s, o) => s.BeginCheckpointAsync(new BeginCheckpointRequest(), o), cancellationToken);
+        await _primaryClient.CallAsync((s, o) => s.EndCheckpointAsync(new EndCheckpointRequest { Epoch = begun.Epoch, Outcome = CheckpointOutcome.Aborted }, o), cancellationToken);
+        using GrpcChannel channel = ControlChannel.Open(_secondary.Address("control"));
+        await new PeerService.PeerServiceClient(channel).DetachMirrorAsync(new DetachMirrorRequest { Session = begun.Session }, cancellationToken: cancellationToken);
+        while ((await _primaryClient.GetStatusAsync(cancellationToken)).Stage != NodeStage.Detached)
+            await Task.Delay(10, cancellationToken);
+    }
+
+    /// <summary>Returns when the pair replicates again.</summary>
+    public Task ResyncAsync(CancellationToken cancellationToken) =>
+        _primaryClient.CallWatchedAsync((s, o) => s.ResyncAsync(new ResyncRequest { Versions = NodeClient.Versions }, o), null, cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         _primaryClient.Dispose();
@@ -90,8 +107,8 @@ internal sealed class OwnPair : IPair
     {
         JsonObject settings = Common(directory, "primary");
         settings["Peer"] = new JsonObject { ["Control"] = secondary.Address("control"), ["Mirror"] = secondary.Address("mirror") };
-        // A busy machine is not what is measured: nothing is detached.
-        settings["Mirror"] = new JsonObject { ["Deadline"] = "10s" };
+        // A busy machine is not what is measured: nothing is detached, or comes back, by itself.
+        settings["Mirror"] = new JsonObject { ["Deadline"] = "10s", ["Resync"] = "manual" };
         return settings;
     }
 

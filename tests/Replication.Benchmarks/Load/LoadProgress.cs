@@ -11,6 +11,7 @@ internal sealed class LoadProgress(int lanes, long endTimestamp, long maxRequest
     private long _answered;
     private long _lastTimestamp;
     private long _place;
+    private bool _isStopped;
     private Exception? _failure;
 
     public LatencyHistogram Latencies { get; } = new();
@@ -25,7 +26,14 @@ internal sealed class LoadProgress(int lanes, long endTimestamp, long maxRequest
     public bool IsOver(long timestamp)
     {
         lock (_sync)
-            return timestamp >= endTimestamp || _answered >= maxRequests || _failure is not null;
+            return _isStopped || timestamp >= endTimestamp || _answered >= maxRequests || _failure is not null;
+    }
+
+    /// <summary>Ends the load: what is in flight is still answered.</summary>
+    public void Stop()
+    {
+        lock (_sync)
+            _isStopped = true;
     }
 
     public long NextPlace(long places)

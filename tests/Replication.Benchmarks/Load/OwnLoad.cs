@@ -10,13 +10,19 @@ namespace Replication.Benchmarks.Load;
 /// </summary>
 internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
 {
+    public Task<LoadResult> RunAsync(NbdAddress address, LoadPattern pattern, TimeSpan length, CancellationToken cancellationToken) =>
+        RunAsync(address, pattern, Stopwatch.GetTimestamp() + (long)(length.TotalSeconds * Stopwatch.Frequency), () => Task.CompletedTask, cancellationToken);
 
-    public async Task<LoadResult> RunAsync(NbdAddress address, LoadPattern pattern, TimeSpan length, CancellationToken cancellationToken)
+    /// <summary>A load that lasts for as long as a piece of work.</summary>
+    public Task<LoadResult> RunBesideAsync(NbdAddress address, LoadPattern pattern, Func<Task> work, CancellationToken cancellationToken) =>
+        RunAsync(address, pattern, long.MaxValue, work, cancellationToken);
+
+    private async Task<LoadResult> RunAsync(NbdAddress address, LoadPattern pattern, long endTimestamp, Func<Task> work, CancellationToken cancellationToken)
     {
         await using NbdClientNode disk = await ConnectAsync(address, structured, cancellationToken);
         await using CancellationTokenRegistration cancelled = cancellationToken.Register(() => disk.Abort(new OperationCanceledException(cancellationToken)));
         long began = Stopwatch.GetTimestamp();
-        var progress = new LoadProgress(pattern.Depth, began + (long)(length.TotalSeconds * Stopwatch.Frequency), pattern.MaxRequests);
+        var progress = new LoadProgress(pattern.Depth, endTimestamp, pattern.MaxRequests);
         var lanes = Enumerable.Range(0, pattern.Depth).Select(number => new Lane(disk, pattern, progress, number)).ToList();
         // The first requests go out together, like all later ones.
         using (IoBatch.Enter())
@@ -27,6 +33,9 @@ internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
 
         try
         {
+            await work();
+            if (endTimestamp == long.MaxValue)
+                progress.Stop();
             await progress.Ended;
         }
         catch (BlockException e)
