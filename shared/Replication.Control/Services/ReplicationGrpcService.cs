@@ -55,7 +55,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
 
     public override Task<FailoverResponse> Failover(FailoverRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
     {
-        TimeSpan patience = Milliseconds(request.HoldTimeoutMs, 0, "hold_timeout_ms");
+        // Whatever is above the node's own bound comes to the same.
+        TimeSpan patience = Milliseconds(Math.Min(request.HoldTimeoutMs, ServiceLimits.LeaseMs), 0, "hold_timeout_ms");
         FailoverResult result = await node.FailoverAsync(request.Force, patience == TimeSpan.Zero ? null : patience, context.CancellationToken);
         return new FailoverResponse
         {

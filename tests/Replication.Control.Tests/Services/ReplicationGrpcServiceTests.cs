@@ -98,6 +98,8 @@ public sealed class ReplicationGrpcServiceTests
         host.Node.Lost = "everything";
         Assert.Equal("everything", (await host.Verbs.FailoverAsync(new FailoverRequest())).Lost);
         Assert.Equal(("failover", false, (TimeSpan?)null), host.Node.Called);
+        await host.Verbs.FailoverAsync(new FailoverRequest { HoldTimeoutMs = long.MaxValue });
+        Assert.Equal(("failover", false, (TimeSpan?)TimeSpan.FromHours(1)), host.Node.Called);
     }
 
     [Fact]
@@ -173,6 +175,7 @@ public sealed class ReplicationGrpcServiceTests
         { "mode is 9", async verbs => await verbs.StartAsync(new StartRequest { Mode = (NodeRole)9 }) },
         { "sync is 4", async verbs => await verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, Sync = (SyncMode)4 }) },
         { "this node speaks 1 to 1, the other side 2 to 3", async verbs => await verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, Versions = new() { Minimum = 2, Maximum = 3 } }) },
+        { "hold_timeout_ms is -1", async verbs => await verbs.FailoverAsync(new FailoverRequest { HoldTimeoutMs = -1 }) },
         { "this node speaks 1 to 1, the other side 2 to 3", async verbs => await verbs.GetStatusAsync(new GetStatusRequest { Versions = new() { Minimum = 2, Maximum = 3 } }) },
         { "the other side 0 to 0", async verbs => await verbs.GetStatusAsync(new GetStatusRequest { Versions = new() }) },
         { "deadline_ms is -1", async verbs => await verbs.BeginCheckpointAsync(new BeginCheckpointRequest { DeadlineMs = -1 }) },
