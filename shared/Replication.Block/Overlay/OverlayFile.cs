@@ -61,25 +61,14 @@ internal sealed class OverlayFile : IAsyncDisposable
         return file;
     }
 
-    /// <summary>A file that was found at open, with what it takes.</summary>
-    public static async ValueTask<OverlayFile> LoadAsync(BlockNode data, PersistentBitmap marks, DurableMarks? durable, OverlayBudget budget)
+    /// <summary>A file that was found at open, with what it takes: whatever is allocated in it, and in its files of marks, also where no mark stands there any more.</summary>
+    public static async ValueTask<OverlayFile> LoadAsync(BlockNode data, PersistentBitmap marks, DurableMarks? durable, IEnumerable<BlockNode> markFiles, OverlayBudget budget)
     {
         var file = new OverlayFile(data, marks, durable, budget);
-        for (long offset = 0; offset < data.LengthBytes;)
-        {
-            Extent extent = await data.StatusAsync(BlockRange.FromBounds(offset, data.LengthBytes));
-            if (!extent.Flags.HasFlag(ExtentFlags.Hole))
-            {
-                long first = offset / file._blockSizeBytes;
-                file._allocated.Set(first, (offset + extent.LengthBytes - 1) / file._blockSizeBytes + 1 - first);
-            }
-
-            offset += extent.LengthBytes;
-        }
-
+        await NoteAllocatedAsync(data, file._allocated, file._blockSizeBytes);
         file._markPages.Set(0, 1);
-        for (long word = marks.Bits.NextSetWord(0); word < marks.Bits.LengthWords; word = marks.Bits.NextSetWord(word + 1))
-            file._markPages.Set(PageOf(word * WordBits), 1);
+        foreach (BlockNode markFile in markFiles)
+            await NoteAllocatedAsync(markFile, file._markPages, PageBytes);
         budget.Take(file.TakenBytes);
         return file;
     }
@@ -195,6 +184,21 @@ internal sealed class OverlayFile : IAsyncDisposable
         await Marks.DisposeAsync();
         if (Durable is { } durable)
             await durable.DisposeAsync();
+    }
+
+    private static async ValueTask NoteAllocatedAsync(BlockNode node, BlockBitmap allocated, int unitBytes)
+    {
+        for (long offset = 0; offset < node.LengthBytes;)
+        {
+            Extent extent = await node.StatusAsync(BlockRange.FromBounds(offset, node.LengthBytes));
+            if (!extent.Flags.HasFlag(ExtentFlags.Hole))
+            {
+                long first = offset / unitBytes;
+                allocated.Set(first, (offset + extent.LengthBytes - 1) / unitBytes + 1 - first);
+            }
+
+            offset += extent.LengthBytes;
+        }
     }
 
     private static long PageOf(long block) => (PageBytes + block / WordBits * sizeof(ulong)) / PageBytes;

@@ -134,16 +134,17 @@ internal sealed class OverlayReserve : IAsyncDisposable
         }
         catch (BlockException)
         {
-            _budget.DropSetAside(bytes);
+            // Some of it may be allocated.
         }
 
         try
         {
             await _file.DiscardAsync(piece);
+            _budget.DropSetAside(bytes);
         }
         catch (BlockException)
         {
-            // Some of it may be allocated and not counted, until the node ends.
+            // It stays counted until the node ends, whether it is there or not.
         }
 
         return false;

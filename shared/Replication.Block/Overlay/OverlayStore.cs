@@ -45,9 +45,12 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
         catch
         {
             await DisposeAsync(made);
-            TryDelete(id);
-            foreach (OverlayFile file in made)
-                file.Deleted();
+            if (TryDelete(id))
+            {
+                foreach (OverlayFile file in made)
+                    file.Deleted();
+            }
+
             throw;
         }
     }
@@ -142,7 +145,9 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
     public async ValueTask DeleteAsync(OverlaySet set)
     {
         await set.DisposeAsync();
-        TryDelete(set.Id);
+        // Files that could not be removed are there, and counted.
+        if (!TryDelete(set.Id))
+            return;
         foreach (OverlayFile file in set.Files)
             file.Deleted();
     }
@@ -235,7 +240,7 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             {
                 // Ordinary marks may stand over data that did not survive: those that hold take their place.
                 place.Store.Delete(FileName(disk, layer, id, Marks));
-                (marks, _) = await CreateMarksAsync(place, FileName(disk, layer, id, Marks), $"{node}.marks", lengthBytes);
+                (marks, marksFile) = await CreateMarksAsync(place, FileName(disk, layer, id, Marks), $"{node}.marks", lengthBytes);
                 parts.Add(marks);
                 await marks.OrAsync(durable!.Bits);
             }
@@ -250,7 +255,7 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             DurableMarks? safe = durable is null ? null : new DurableMarks(data, durableFile!, marks, durable);
             if (safe is not null)
                 await safe.AdoptAsync();
-            OverlayFile file = await OverlayFile.LoadAsync(data, marks, safe, place.Budget);
+            OverlayFile file = await OverlayFile.LoadAsync(data, marks, safe, durableFile is null ? [marksFile!] : [marksFile!, durableFile], place.Budget);
             // What a killed write left there unmarked must not show around a later one, which may write a part of a block that the first directory holds as a hole.
             if (place.IsSpill)
                 await file.GiveBackAsync(0, marks.Bits.LengthBits);
@@ -280,8 +285,9 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             store.SyncNames();
     }
 
-    private void TryDelete(ulong id)
+    private bool TryDelete(ulong id)
     {
+        bool isGone = true;
         foreach (IFileStore store in Stores)
         {
             try
@@ -292,8 +298,11 @@ internal sealed class OverlayStore(OverlayStoreOptions options)
             catch (IOException)
             {
                 // What stays is removed at the next open; nothing reads it.
+                isGone = false;
             }
         }
+
+        return isGone;
     }
 
     private BlockNode Decorated(BlockNode node) => options.Decorate?.Invoke(node) ?? node;

@@ -9,6 +9,35 @@ public sealed class CommitTests
     private const int Block = GroupFixture.BlockBytes;
 
     [Fact]
+    public async Task A_request_that_hangs_at_the_end_of_a_commit_holds_up_the_others_for_moments_only()
+    {
+        var hang = new TaskCompletionSource();
+        bool hangs = false;
+        await using GroupFixture fixture = await GroupFixture.StartedAsync(prepare: f => f.Wrap["disk0"] = node => new HookNode(node)
+        {
+            Before = (operation, _) => hangs && operation == BlockOperation.Read ? hang.Task : Task.CompletedTask,
+        });
+        await fixture.PromoteAsync();
+        hangs = true;
+        Task hung = fixture.Guest.ReadAsync(0, new byte[512]).AsTask();
+        Task<CommitResult> commit = fixture.Group.CommitAsync().AsTask();
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            Task waiting = fixture.Guest.FillAsync(new BlockRange(65536, 4096), 0x33);
+            Assert.False(waiting.IsCompleted);
+            fixture.Time.Advance(Limits.DetachHold);
+            await waiting.WaitAsync(TestTimeouts.Patience);
+            // Until the next try nobody waits.
+            await fixture.Guest.FillAsync(new BlockRange(65536, 4096), 0x44).WaitAsync(TestTimeouts.Patience);
+            fixture.Time.Advance(Limits.DetachRest);
+        }
+
+        hang.SetResult();
+        await hung;
+        Assert.Equal(CommitOutcome.Done, (await commit.WaitAsync(TestTimeouts.Patience)).Outcome);
+    }
+
+    [Fact]
     public async Task A_failed_commit_serves_by_layer_and_ends_when_it_is_tried_again()
     {
         HookNode commit = null!;

@@ -1,3 +1,4 @@
+using Replication.Block.Secondary;
 using Replication.Block.State;
 using Replication.Testing;
 
@@ -31,12 +32,77 @@ public sealed class SpillTests
             await killed.FailoverAsync();
             await BlockAssert.FilledAsync(killed.Disk, new BlockRange(0, 2 << 20), GroupFixture.OldByte);
             await BlockAssert.FilledAsync(killed.Disk, BlockRange.FromBounds(2 << 20, LengthBytes), 0x33);
-            Assert.Empty(Directory.EnumerateFiles(killed.SpillPath));
+            // Given back in the background, a step at a time.
+            await Eventually.TrueAsync(() => !Directory.EnumerateFiles(killed.SpillPath).Any());
         }
 
         await fixture.CheckpointAsync();
         Assert.InRange(fixture.Group.SpillUsedBytes, 1, 16 * Block);
         await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(0, 3 << 20), 0x22);
+    }
+
+    [Fact]
+    public async Task What_a_full_file_system_turns_away_is_counted_where_it_went()
+    {
+        bool full = false;
+        await using GroupFixture fixture = await SpillingAsync(prepare: f =>
+        {
+            f.LimitBytes = 64 << 20;
+            foreach (string layer in (string[])["active", "hidden"])
+            {
+                f.Wrap[$"disk0.{layer}"] = node => new HookNode(node)
+                {
+                    // Part of it finds room before there is none.
+                    After = (operation, range) =>
+                    {
+                        if (full && operation == BlockOperation.Write)
+                            throw new BlockException(BlockErrorKind.NoSpace, node.Name, operation, range, "told to be full");
+                    },
+                };
+            }
+        });
+        await fixture.Mirror().FillAsync(new BlockRange(0, 16 * Block), 0x22);
+        await fixture.Guest.FillAsync(new BlockRange(32 * Block, 16 * Block), 0x33);
+        full = true;
+        await fixture.Mirror().FillAsync(new BlockRange(16 * Block, 8 * Block), 0x22);
+        await fixture.Guest.FillAsync(new BlockRange(48 * Block, 8 * Block), 0x33);
+        Assert.Empty(fixture.Failures);
+        Assert.Equal(await fixture.AllocatedBytesAsync(fixture.OverlayPath), fixture.Group.OverlayUsedBytes);
+        Assert.Equal(await fixture.AllocatedBytesAsync(fixture.SpillPath), fixture.Group.SpillUsedBytes);
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(0, 24 * Block), GroupFixture.OldByte);
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(32 * Block, 24 * Block), 0x33);
+
+        // A held block does not move: a part of it in the other file would show zeroes around itself.
+        await Assert.ThrowsAsync<BlockException>(() => fixture.Guest.FillAsync(new BlockRange((32 * Block) + 100, 50), 0x44));
+        full = false;
+        await BlockAssert.FilledAsync(fixture.Guest, new BlockRange(33 * Block, 23 * Block), 0x33);
+        await fixture.ReopenAsync();
+        Assert.Equal(await fixture.AllocatedBytesAsync(fixture.OverlayPath), fixture.Group.OverlayUsedBytes);
+        Assert.Equal(await fixture.AllocatedBytesAsync(fixture.SpillPath), fixture.Group.SpillUsedBytes);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_open_counts_what_is_allocated_also_where_a_commit_has_cleared_the_marks(bool power)
+    {
+        // Three pages of marks to each file.
+        await using GroupFixture fixture = await GroupFixture.StartedAsync(lengthBytes: 300 << 20, prepare: f => (f.Power, f.LimitBytes) = (power, 64 << 20));
+        foreach (long offset in (long[])[0, 130 << 20, 280 << 20])
+            await fixture.Guest.FillAsync(new BlockRange(offset, Block), 0x33);
+        await fixture.PromoteAsync();
+        bool failed = false;
+        fixture.Wrap["disk0.commit"] = node => new HookNode(node)
+        {
+            Before = (operation, range) => operation == BlockOperation.Write && range.OffsetBytes == 280 << 20 && !failed
+                ? throw new BlockException(BlockErrorKind.Io, node.Name, operation, range, "told to fail") : Task.CompletedTask,
+        };
+        await fixture.ReopenAsync();
+        Assert.Equal(CommitOutcome.Failed, (await fixture.Group.CommitAsync()).Outcome);
+        await fixture.ReopenAsync();
+        Assert.Equal(await fixture.AllocatedBytesAsync(fixture.OverlayPath), fixture.Group.OverlayUsedBytes);
+        failed = true;
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
     }
 
     [Fact]

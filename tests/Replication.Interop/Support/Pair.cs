@@ -23,6 +23,9 @@ internal sealed class Pair : IAsyncDisposable
 
     public string DirectoryPath => _directory.Path;
 
+    /// <summary>Where overlays go that find no room; <see cref="PairOptions.HasSpill"/>.</summary>
+    public string SpillPath => _directory["spill"];
+
     /// <summary>Makes the disks and the configuration files; starts nothing.</summary>
     public static Pair Create(PairOptions options)
     {
@@ -42,7 +45,12 @@ internal sealed class Pair : IAsyncDisposable
                 ["AllowInsecure"] = options.Hosts is not null,
                 ["Deadline"] = options.Deadline,
             };
-            settings["Overlay"] = new JsonObject { ["Directory"] = overlays.Path };
+            var overlay = new JsonObject { ["Directory"] = overlays.Path };
+            if (options.OverlayLimit is { } limit)
+                overlay["Limit"] = limit;
+            if (options.HasSpill)
+                overlay["Spill"] = directory["spill"];
+            settings["Overlay"] = overlay;
             SetFaults(settings, options.SecondaryFaults);
         });
         for (int i = 0; i < options.DiskLengthsBytes.Count; i++)
@@ -208,6 +216,7 @@ internal sealed class Pair : IAsyncDisposable
         {
             ["Group"] = "vm1",
             ["StateDirectory"] = "state",
+            ["Durability"] = options.Durability,
             ["Control"] = new JsonObject { ["Listen"] = Controls(directory, side, options), ["AllowInsecure"] = options.Hosts is not null },
             ["Guest"] = new JsonObject { ["Listen"] = new JsonArray(Nbd(directory, side, "guest", options)) },
             ["Disks"] = new JsonArray([.. options.DiskLengthsBytes.Select((_, i) => (JsonNode)new JsonObject { ["Name"] = $"disk{i}", ["Path"] = $"disk{i}.raw" })]),

@@ -22,6 +22,14 @@ internal sealed record PairOptions
 
     public string WaitAtStart { get; init; } = "30s";
 
+    public string Durability { get; init; } = "process";
+
+    /// <summary>Most bytes of the overlay directory; null: the default.</summary>
+    public string? OverlayLimit { get; init; }
+
+    /// <summary>The secondary has a second overlay directory.</summary>
+    public bool HasSpill { get; init; }
+
     /// <summary>Unix sockets instead of TCP.</summary>
     public bool Unix { get; init; }
 
