@@ -100,7 +100,8 @@ public sealed class NoLostDirtTests
             }
 
             Assert.True(session.Loss is not null || marks.DirtyBytes == 0);
-            Assert.Contains(_writes, write => write.IsCompletedSuccessfully);
+            // A session that is lost among the first requests leaves a run of a few writes, each of which may have been made to fail.
+            Assert.True(session.Loss is not null || _writes.Any(write => write.IsCompletedSuccessfully));
             copier.End();
             pump.Pump();
             Assert.True(copying.IsCompletedSuccessfully);
