@@ -63,13 +63,38 @@ public sealed class CopyShareTests
         Assert.Equal(CopyShare.Alone, CopyShare.Alone.Within(64 * MiB));
     }
 
+    [Fact]
+    public async Task Everything_is_copied_beside_a_guest_that_never_stops()
+    {
+        await using MarkFixture f = await MarkFixture.AttachedAsync(peer: disk => disk);
+        await MarkAsync(f, 8 * MiB);
+        using var end = new CancellationTokenSource();
+        Task copying = CopyAsync(f, end.Token);
+        Random random = DeterministicRandom.Create();
+        while (!copying.IsCompleted)
+        {
+            await f.Mirror.Quorum.WriteAsync(random.Next(64 * MiB / MarkFixture.Block) * (long)MarkFixture.Block, Data(4 * KiB, 0x33));
+            // The write may have ended inside the copy's own call, which goes on when this one does.
+            await Task.Yield();
+        }
+
+        await copying;
+        Assert.Equal(0, f.Marks.NeedsCopyBytes);
+        await f.Mirror.AssertSameAsync();
+    }
+
     private static async Task<MarkFixture> MarkedAsync(int markedBytes)
     {
         MarkFixture f = await MarkFixture.AttachedAsync();
+        await MarkAsync(f, markedBytes);
+        return f;
+    }
+
+    private static async Task MarkAsync(MarkFixture f, int markedBytes)
+    {
         await f.Mirror.LocalDisk.FillAsync(new BlockRange(0, markedBytes), 0x11);
         await f.Marks.BeforeWriteAsync(new BlockRange(0, markedBytes));
         f.Marks.DemandCopy(new BlockRange(0, markedBytes));
-        return f;
     }
 
     private static Task CopyAsync(MarkFixture f, CancellationToken cancellationToken) =>
