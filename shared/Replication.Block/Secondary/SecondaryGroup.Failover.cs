@@ -127,6 +127,13 @@ public sealed partial class SecondaryGroup
                     return new CommitResult(CommitOutcome.Interrupted, CommitProgress.DoneBytes);
             }
 
+            // From the record on the disk is all there is, and a reboot is not asked what it may have taken of it: with any durability what was committed is safe before.
+            foreach (SecondaryDisk disk in Disks)
+            {
+                current = disk;
+                await disk.CommitNode.FlushAsync();
+            }
+
             current = null;
             return await DetachAsync();
         }
