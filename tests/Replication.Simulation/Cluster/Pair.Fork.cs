@@ -44,6 +44,13 @@ internal sealed partial class Pair
         return fork;
     }
 
+    /// <summary>Before the first boot: a promotion that is on record, and that nobody has seen yet, is one.</summary>
+    public void NotePromotion()
+    {
+        if (IsPromotedOnRecord())
+            PromotedAt ??= 0;
+    }
+
     /// <summary>Bytes of the secondary's disk change behind its back: its guest may see them or not, until the next checkpoint.</summary>
     public void Rot(int disk, long offsetBytes, byte[] bytes)
     {

@@ -9,7 +9,10 @@ public abstract class CrashOutcomes(Crash crash, ITestOutputHelper output)
     /// <summary>Every point, and this many outcomes where not every one can be tried: what <c>./dev soak</c> sets.</summary>
     private const string OutcomesVariable = "REPLICATION_CRASH_OUTCOMES";
 
-    private static readonly string[] s_names = [.. LifeScript.All.Select(life => life.Name)];
+    /// <summary>Only these lives, by name, with commas between them.</summary>
+    private const string LivesVariable = "REPLICATION_CRASH_LIVES";
+
+    private static readonly string[] s_names = Environment.GetEnvironmentVariable(LivesVariable) is { Length: > 0 } lives ? lives.Split(',') : [.. LifeScript.All.Select(life => life.Name)];
 
     public static TheoryData<string> Lives => [.. s_names];
 

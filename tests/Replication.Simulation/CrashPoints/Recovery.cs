@@ -22,6 +22,7 @@ internal sealed class Recovery(Pair pair, Scheduler scheduler, Action<string> te
     public void Run(bool promotes)
     {
         // Nothing has been opened yet: these are the files alone.
+        pair.NotePromotion();
         pair.CheckMarks();
         pair.CheckPeerIsOnRecord();
         scheduler.RunFor(1);
@@ -49,11 +50,13 @@ internal sealed class Recovery(Pair pair, Scheduler scheduler, Action<string> te
     private void ComeBack()
     {
         Settle();
-        // Promoted on a record that the power took: its old primary knows of the promotion. Or killed before its first commit: its peer knows nothing of it. The operator decides.
-        if (PrimaryStage is NodeStage.Waiting || (PrimaryStage is NodeStage.Fenced && pair.MayBeInconsistent))
+        // Killed before its first commit, it has a peer that knows nothing of it: the operator decides.
+        if (PrimaryStage is NodeStage.Waiting)
             Verb("the operator's word", () => _controller.Failover(pair.Primary, force: false));
+        // A promotion whose view a reboot has taken: nobody serves, until the operator says that it does not count.
+        bool isLost = PrimaryStage is NodeStage.Fenced && pair.MayBeInconsistent;
         if (PrimaryStage != NodeStage.Replicating)
-            Verb("the start", () => _controller.Start(SyncMode.Auto));
+            Verb("the start", () => _controller.Start(SyncMode.Auto, discardSecondary: isLost));
         if (pair.IsRotten && PrimaryStage == NodeStage.Replicating)
             Verb("the comparison", () => _controller.Verify(repair: true, () => pair.IsRotten = false));
 

@@ -13,11 +13,11 @@ internal sealed class Controller(Pair pair, Action<string> tell)
     /// <summary>Verbs that have not been answered.</summary>
     public IReadOnlyList<string> UnderWay => _verbs;
 
-    public void Start(SyncMode sync, bool abandonView = false) => Run($"start {sync}{(abandonView ? ", abandoning the view" : "")}", async () =>
+    public void Start(SyncMode sync, bool abandonView = false, bool discardSecondary = false) => Run($"start {sync}{(abandonView ? ", abandoning the view" : "")}{(discardSecondary ? ", discarding the secondary's changes" : "")}", async () =>
     {
         using IDisposable holding = pair.Holding(pair.Settings.Deadline);
-        await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, abandonView, default));
-        StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, abandonView, default));
+        await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, abandonView, discardSecondary, default));
+        StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, abandonView, discardSecondary, default));
         tell($"started: generation {started.Generation.Number} epoch {started.Epoch}, {started.SyncedBytes} bytes synced");
     });
 
