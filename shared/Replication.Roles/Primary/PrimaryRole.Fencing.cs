@@ -131,6 +131,8 @@ internal sealed partial class PrimaryRole
         }
 
         Transition(NodeStage.Fenced);
+        // One that was still waiting for its confirmation waits no longer: reads go on, and writes fail.
+        EndWaiting();
         Journal.Publish(EventTypes.Fenced, ("generation", newer.Number), ("generationId", newer.Id.ToString("N")));
     }
 

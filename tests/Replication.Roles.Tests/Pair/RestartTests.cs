@@ -47,6 +47,21 @@ public sealed class RestartTests
     }
 
     [Fact]
+    public async Task A_waiting_primary_that_is_fenced_by_the_promotion_itself_holds_no_reads()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        pair.ToSecondary.IsCut = true;
+        await pair.RestartPrimaryAsync();
+        Task read = pair.Guest().ReadAsync(0, new byte[512]).AsTask();
+        Task write = pair.Guest().WriteAsync(0, new byte[512]).AsTask();
+        Assert.False(read.IsCompleted);
+        Assert.True((await pair.Secondary!.FailoverAsync(true, default)).PrimaryFenced);
+        await read.WaitAsync(TestTimeouts.Patience);
+        await Assert.ThrowsAsync<BlockException>(() => write.WaitAsync(TestTimeouts.Patience));
+        Assert.Equal(NodeStage.Fenced, pair.Primary.GetStatus().Stage);
+    }
+
+    [Fact]
     public async Task A_waiting_primary_goes_on_alone_when_the_operator_says_so()
     {
         await using TestPair pair = await TestPair.StartedAsync();
