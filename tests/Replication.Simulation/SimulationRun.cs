@@ -63,7 +63,7 @@ internal sealed class SimulationRun
         var scheduler = _scheduler = new Scheduler(_random, ScheduleProfile.Draw(_random));
         Episodes++;
         var episode = new Episode(scheduler, Tell);
-        int length = _random.Next(100, 800);
+        int length = _random.Next(100, 600);
         while (Steps < steps && episode.Steps < length && !episode.IsOver)
         {
             Steps++;

@@ -16,6 +16,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [InlineData(6)]
     [InlineData(7)]
     [InlineData(8)]
+    [InlineData(9)]
+    [InlineData(10)]
     public void A_pair_keeps_its_invariants_whatever_happens(int seed) => Run(seed, 1500);
 
     /// <summary>Replays a seed: what <c>./dev simulate</c> runs.</summary>

@@ -33,7 +33,7 @@ internal sealed partial class Pair
         if (PrimaryStatus is not { Stage: NodeStage.Replicating } || SecondaryStatus is not { Stage: NodeStage.Running, Incomplete: false, Mirror: MirrorState.Connected })
             return false;
         // What a failed local write left, and what found no room in the window of a slow mirror, follows in the background; a checkpoint waits for that.
-        if (IsRotten || _faultyAt >= _committedAt)
+        if (IsRotten || _faultyAt >= CommittedAt)
             return false;
         for (int i = 0; i < Primary.Disks.Length; i++)
         {
@@ -46,7 +46,7 @@ internal sealed partial class Pair
         return true;
     }
 
-    /// <summary>A promoted secondary that has committed: its disk is its guest's view (invariant Commit).</summary>
+    /// <summary>A promoted secondary that has committed: its disks are its guest's view (invariant Commit). Killed between two attempts at an epoch it may have kept the one or the other.</summary>
     public bool CheckCommitted()
     {
         if (SecondaryStatus is not { Stage: NodeStage.Done } || _views.Count == 0)

@@ -12,7 +12,6 @@ internal sealed partial class Pair
     private static readonly long s_calmWork = Scheduler.Ticks(100);
 
     private long? _holdUntil;
-    private bool _holdCounts;
     private long _trouble = -1;
     private long _faultyAt = -2;
     private bool _frozenThrough;
@@ -55,22 +54,27 @@ internal sealed partial class Pair
     // The primary stops acknowledging for as long as its hold lasts, and no longer: a promotion that goes on record after that may stand beside a primary that serves.
     private void SecondaryWrites(string node, ReadOnlyMemory<byte> data)
     {
-        if (!_holdCounts || node != SimulatedDirectory.RecordNode || data.Length < 512 || RecordSlots.Decode(data.Span).Stage != NodeStage.Failover)
+        if (node != SimulatedDirectory.RecordNode || data.Length > 512 || RecordSlots.Decode(data.Span).Stage != NodeStage.Failover)
             return;
-        _holdCounts = false;
         if (_holdUntil is { } until && _scheduler.Now > until)
             Fail($"Fence: the promotion goes on record {(_scheduler.Now - until) / TimeSpan.TicksPerMillisecond} ms after the hold that it relies on ran out");
+        _holdUntil = null;
+        if (PromotedAt is null)
+            AtPromoting();
     }
 
     private void HoldAnswered(long? until)
     {
-        (_holdUntil, _holdCounts) = (until, until is not null);
+        _holdUntil = until;
         if (until is not null)
             AtHeld();
     }
 
     /// <summary>Called when the secondary has its primary's answer, and is about to promote itself.</summary>
     public Action AtHeld { get; set; } = () => { };
+
+    /// <summary>Called when the record of a promotion is being written.</summary>
+    public Action AtPromoting { get; set; } = () => { };
 
     // Where the two could talk all the while, the primary holds before the promotion and is fenced after it; one that was restarted after it acknowledges nothing until it knows; and one
     // that was frozen through it asks before it acknowledges.

@@ -18,7 +18,6 @@ internal sealed partial class Pair
     private readonly List<ViewModel> _views = [];
     private readonly List<(ViewModel View, int Requests)> _commits = [];
     private bool _replicatedWhenPromoted;
-    private long _committedAt = -1;
 
     /// <summary>The views that the secondary's guest may see now.</summary>
     public IReadOnlyList<ViewModel> Views => _views;
@@ -28,6 +27,9 @@ internal sealed partial class Pair
 
     /// <summary>When the promotion was asked for.</summary>
     public long PromotionAskedAt { get; set; }
+
+    /// <summary>When a commit was last answered with success.</summary>
+    public long CommittedAt { get; private set; } = -1;
 
     /// <summary>Called when the secondary has committed, and its caller does not know yet.</summary>
     public Action AtCommitted { get; set; } = () => { };
@@ -127,7 +129,7 @@ internal sealed partial class Pair
             // Told that this one is in force, its caller relies on it: no other attempt at the epoch may be what the guest sees.
             _views.RemoveAll(other => other != view && other.Epoch <= view.Epoch);
             view.IsInForce = true;
-            _committedAt = _scheduler.Now;
+            CommittedAt = _scheduler.Now;
             AtCommitted();
         }
 

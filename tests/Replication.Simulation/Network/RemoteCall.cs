@@ -54,7 +54,6 @@ internal static class RemoteCall
                 {
                     VerbException verb => new VerbException(verb.Failure, verb.Message),
                     IOException => new VerbException(VerbFailure.Failed, e.Message, e),
-                    OperationCanceledException when callee.IsEnding => new VerbException(VerbFailure.Failed, e.Message, e),
                     _ => new SimulationFailureException($"{callee.Name}: a verb has thrown what no verb may throw: {e}"),
                 });
             });

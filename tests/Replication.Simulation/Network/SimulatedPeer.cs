@@ -40,6 +40,8 @@ internal sealed class SimulatedPeer(SimulatedHost own, SimulatedProcess caller, 
             },
             cancellationToken);
         own.HoldAnswered(heldAt + lease.Ticks);
+        // Another moment at which the process may be stopped.
+        await Task.Yield();
         return answer;
     }
 

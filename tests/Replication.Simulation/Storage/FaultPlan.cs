@@ -11,6 +11,7 @@ internal sealed class FaultPlan
     private int _left;
     private int _skip;
     private int _writesLeft;
+    private Func<string, bool>? _counts;
     private Action _kill = () => { };
 
     /// <summary>Requests that have failed so far.</summary>
@@ -33,14 +34,16 @@ internal sealed class FaultPlan
 
     public void Disarm() => _left = 0;
 
-    /// <summary>Ends the process at its n-th write from now on; that write, and whatever else is under way, may be there or not. 0: at none.</summary>
-    public void KillAtWrite(int number, Action kill) => (_writesLeft, _kill) = (number, kill);
+    /// <summary>
+    /// Ends the process at its n-th write from now on, of those that count (by the node's or file's name; null: all); that write, and whatever else is under way, may be there or not. 0: at none.
+    /// </summary>
+    public void KillAtWrite(int number, Action kill, Func<string, bool>? counts = null) => (_writesLeft, _counts, _kill) = (number, counts, kill);
 
     /// <summary>A write has been submitted.</summary>
-    public void CountWrite()
+    public void CountWrite(string name)
     {
         Watcher?.Invoke();
-        if (_writesLeft > 0 && --_writesLeft == 0)
+        if (_writesLeft > 0 && _counts?.Invoke(name) != false && --_writesLeft == 0)
             _kill();
     }
 

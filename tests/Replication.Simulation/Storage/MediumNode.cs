@@ -43,7 +43,7 @@ internal sealed class MediumNode : BlockNode
             return Never();
         Medium.PendingWrite write = _medium.Begin(range, data, unmaps);
         _faults.WriteSeen(Name, data);
-        _faults.CountWrite();
+        _faults.CountWrite(Name);
         return Submit(operation, range, () => _medium.Land(write, flags.HasFlag(WriteFlags.Fua)), () => _medium.Tear(write, _process.Scheduler.Random));
     }
 

@@ -110,11 +110,11 @@ internal sealed class SimulatedDirectory(string path)
         public void Replace(string fileName, ReadOnlySpan<byte> content)
         {
             // Killed before the new content took the old one's place, or right after.
-            faults.CountWrite();
+            faults.CountWrite(fileName);
             Check(fileName, BlockOperation.Write);
             directory._small[fileName] = content.ToArray();
             SyncNames();
-            faults.CountWrite();
+            faults.CountWrite(fileName);
             Check(fileName, BlockOperation.Write);
         }
 

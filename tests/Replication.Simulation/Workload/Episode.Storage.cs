@@ -29,12 +29,13 @@ internal sealed partial class Episode
         [BlockOperation.Read],
     ];
 
-    private void FailStorage()
+    private void FailStorage() => FailStorage(_random.Next(2) == 0 ? _pair.Primary : _pair.Secondary);
+
+    private void FailStorage(SimulatedHost host)
     {
-        SimulatedHost host = _random.Next(2) == 0 ? _pair.Primary : _pair.Secondary;
         (string what, Func<string, bool> matches) = s_places[_random.Next(s_places.Length - (host == _pair.Primary ? 2 : 0))];
         int errno = _random.Next(2) == 0 ? Errno.EIO : Errno.ENOSPC;
-        int count = _random.Next(3) == 0 ? _random.Next(2, 40) : 1;
+        int count = _random.Next(2) == 0 ? _random.Next(2, 40) : 1;
         _pair.NoteFault($"{count} requests to the {host.Name}'s {what} are going to fail with errno {errno}");
         host.Faults.Arm(matches, errno, _random.Next(6), count, s_requests[_random.Next(s_requests.Length)]);
     }

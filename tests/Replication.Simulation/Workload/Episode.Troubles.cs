@@ -11,7 +11,7 @@ internal sealed partial class Episode
         _troubles.Add(_random.Next(3), () => Kill(_pair.Primary));
         _troubles.Add(_random.Next(3), () => Kill(_pair.Secondary));
         _troubles.Add(_random.Next(2), () => DieAtWrite(_pair.Primary));
-        _troubles.Add(_random.Next(2), () => DieAtWrite(_pair.Secondary));
+        _troubles.Add(_random.Next(3), () => DieAtWrite(_pair.Secondary));
         _troubles.Add(_random.Next(2), ShutDown);
         _troubles.Add(_random.Next(3), Cut);
         _troubles.Add(1 + _random.Next(3), () => _pair.BreakConnections(_random.Next(3) == 0));
@@ -20,8 +20,8 @@ internal sealed partial class Episode
         _troubles.Add(_random.Next(2), () => Verb(() => _controller.Failover(_pair.Primary, force: false)));
         _troubles.Add(_random.Next(2), FreezeThroughFailover);
         // Storage fails in some lives, hangs in some, and is sound in the rest.
-        _troubles.Add(Math.Max(0, _random.Next(5) - 2), FailStorage);
-        _troubles.Add(Math.Max(0, _random.Next(5) - 2), HangStorage);
+        _troubles.Add(Math.Max(0, _random.Next(7) - 2), FailStorage);
+        _troubles.Add(Math.Max(0, _random.Next(6) - 2), HangStorage);
         _strikes.Add(3, () => _pair.BreakConnections(_random.Next(3) == 0));
         _strikes.Add(2, () => _pair.Cut(_pair.ToPrimary, "the way to the primary"));
         _strikes.Add(2, () => Kill(_pair.Primary));
@@ -30,17 +30,43 @@ internal sealed partial class Episode
     }
 
     // Harm at a moment that matters, which chance alone would seldom hit.
-    private void Strike(Action harm)
+    private void Strike(double chance, Action harm)
     {
-        if (_random.NextDouble() < _strike)
+        if (_random.NextDouble() < (_strike == 0 ? 0 : chance))
             _scheduler.Schedule(_pair.World, _random.Next(2) == 0 ? 0 : _random.NextInt64(Scheduler.Ticks(2)), harm);
     }
 
-    // Killed with its n-th write from now on under way.
+    // Killed with its n-th write from now on under way, or the n-th of those whose order matters most.
     private void DieAtWrite(SimulatedHost host)
     {
-        if (host.IsUp)
-            host.Faults.KillAtWrite(_random.Next(1, 40), () => Kill(host));
+        if (!host.IsUp)
+            return;
+        switch (_random.Next(3))
+        {
+            case 0:
+                host.Faults.KillAtWrite(_random.Next(1, 40), () => Kill(host));
+                break;
+            case 1:
+                host.Faults.KillAtWrite(_random.Next(1, 8), () => Kill(host), name => name.EndsWith(".marks", StringComparison.Ordinal) || name.EndsWith(".dirty", StringComparison.Ordinal));
+                break;
+            default:
+                host.Faults.KillAtWrite(_random.Next(1, 4), () => Kill(host), name => name == Storage.SimulatedDirectory.RecordNode);
+                break;
+        }
+    }
+
+    // The commit takes a few writes, and is over before anything else could happen to it: what it clears of the overlays' marks is the heart of it.
+    private void DieInCommit()
+    {
+        if (_strike == 0)
+            return;
+        int which = _random.Next(6);
+        if (which == 0)
+            DieAtWrite(_pair.Secondary);
+        else if (which == 1)
+            FailStorage(_pair.Secondary);
+        else if (which != 2)
+            _pair.Secondary.Faults.KillAtWrite(_random.Next(1, 2 + 2 * _pair.Settings.DiskBytes.Length), () => Kill(_pair.Secondary), name => name.EndsWith(".marks", StringComparison.Ordinal));
     }
 
     private void Kill(SimulatedHost host)
@@ -111,11 +137,21 @@ internal sealed partial class Episode
     }
 
     // Its primary has answered that it holds; then nothing moves for so long that the hold may be over.
-    private void FreezeSecondary()
+    private void FreezeWhileHeld()
     {
+        if (_strike == 0 || _random.Next(3) != 0)
+            return;
         Stop(_pair.Secondary);
-        _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(1, 25)).Ticks;
+        _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(2) == 0 ? _random.Next(1, 12) : _random.Next(16, 25)).Ticks;
         _scheduler.Schedule(_pair.World, _sleepsUntil - _scheduler.Now, Continue);
+    }
+
+    private void FailOver()
+    {
+        if (_trouble > 0 && _random.Next(3) == 0)
+            FreezeThroughFailover();
+        else
+            Verb(() => _controller.Failover(_pair.Secondary, force: _random.Next(2) == 0));
     }
 
     // A paused VM: its secondary is promoted meanwhile, without its answer, and it goes on as if nothing had happened.
@@ -123,13 +159,18 @@ internal sealed partial class Episode
     {
         if (_pair.PromotedAt is not null || !_pair.Primary.IsUp || !_pair.Secondary.IsUp || _controller.UnderWay.Count > 0)
             return;
+        // Calm before it, so that nothing but the freeze is in the primary's way when it goes on.
+        if (!_pair.IsFaulty && Quiesce(TimeSpan.FromSeconds(2).Ticks))
+            _scheduler.RunFor(Scheduler.Ticks(400));
         Stop(_pair.Primary);
         _controller.Failover(_pair.Secondary, force: true);
         _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(6, 9)).Ticks;
+        _thaws = true;
     }
 
     private void Continue()
     {
+        _thaws = false;
         foreach (SimulatedHost host in (ReadOnlySpan<SimulatedHost>)[_pair.Primary, _pair.Secondary])
         {
             if (host.Process is { IsStopped: true, IsAlive: true } process)

@@ -22,6 +22,17 @@ internal sealed partial class Episode
             _controller.Checkpoint(CheckpointPlan.Draw(_random, _pair.Settings.Deadline));
     }
 
+    // A late commit of the same cut may have taken the epoch: the first attempt finds out, the second one has the next.
+    private void CheckpointForCertain()
+    {
+        long before = _pair.CommittedAt;
+        for (int i = 0; i < 2 && _pair.CommittedAt == before; i++)
+        {
+            _controller.Checkpoint(CheckpointPlan.Plain);
+            Quiesce(s_patience);
+        }
+    }
+
     private void CheckpointOfIncomplete()
     {
         if (_pair.Secondary.Serving?.GetStatus() is { Incomplete: true, Stage: NodeStage.Running })
@@ -51,8 +62,11 @@ internal sealed partial class Episode
     // The disks are copies of each other: the operator says so, and nothing travels.
     private void StartEqual()
     {
+        double strike = _strike;
+        _strike = 0;
         _controller.Start(SyncMode.None);
         Quiesce(s_patience);
+        _strike = strike;
         if (PrimaryStage != NodeStage.Replicating || !_pair.CheckReplica())
             throw _pair.Fail($"start --sync none of equal disks leaves the primary {PrimaryStage}");
     }
@@ -69,8 +83,7 @@ internal sealed partial class Episode
         disk.Content[rotten] ^= 0xFF;
         _controller.Verify(repair: true);
         Quiesce(s_patience);
-        _controller.Checkpoint(CheckpointPlan.Plain);
-        Quiesce(s_patience);
+        CheckpointForCertain();
         _pair.IsRotten = false;
         Look();
         if (!_pair.CheckReplica())

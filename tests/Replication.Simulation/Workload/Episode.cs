@@ -28,7 +28,9 @@ internal sealed partial class Episode
     private double _trouble;
     private double _strike;
     private long _sleepsUntil;
+    private bool _thaws;
     private readonly int _pace;
+    private readonly int _failsOverAt;
     private int _stepsAfterPromotion;
 
     public Episode(Scheduler scheduler, Action<string> tell)
@@ -39,9 +41,12 @@ internal sealed partial class Episode
         _pair = new Pair(scheduler, settings, tell);
         _controller = new Controller(_pair, tell);
         _pace = _random.Next(3) switch { 0 => 4, 1 => 15, _ => 60 };
+        _failsOverAt = _random.Next(60, 400);
         Arrange();
-        _pair.AtCommitted = () => Strike(_strikes.Draw(_random));
-        _pair.AtHeld = () => Strike(FreezeSecondary);
+        // A first commit makes the pair; there is one of it for many later ones.
+        _pair.AtCommitted = () => Strike(PrimaryStage == NodeStage.Syncing ? 0.35 : _strike, _strikes.Draw(_random));
+        _pair.AtHeld = FreezeWhileHeld;
+        _pair.AtPromoting = DieInCommit;
         _pair.Boot(_pair.Primary);
         _pair.Boot(_pair.Secondary);
         _scheduler.RunFor(Scheduler.Ticks(1000));
@@ -98,7 +103,7 @@ internal sealed partial class Episode
         SimulatedHost victim = secondaryDies ? _pair.Secondary : _pair.Primary;
         bool died = false;
         _pair.FailuresAreExpected = true;
-        _strike = 0;
+        (_trouble, _strike) = (0, 0);
         victim.Faults.KillAtWrite(atWrite, () =>
         {
             died = true;
@@ -156,8 +161,7 @@ internal sealed partial class Episode
             Quiesce(s_patience);
         }
 
-        _controller.Checkpoint(CheckpointPlan.Plain);
-        Quiesce(s_patience);
+        CheckpointForCertain();
         stage = _pair.Primary.Serving!.GetStatus().Stage;
         if (stage != NodeStage.Replicating)
             throw _pair.Fail($"the pair does not come back: the primary is {stage}, the secondary {_pair.Secondary.Serving!.GetStatus().Stage}");
@@ -169,7 +173,7 @@ internal sealed partial class Episode
     private void Arrange()
     {
         _trouble = _random.Next(4) switch { 0 => 0, 1 => 0.01, 2 => 0.03, _ => 0.08 };
-        _strike = _trouble == 0 ? 0 : _random.Next(3) * 0.1;
+        _strike = _trouble == 0 ? 0 : _random.Next(1, 4) * 0.05;
         _pair.FailuresAreExpected = _trouble > 0;
         _work.Add(30, () => Write(_pair.Primary));
         _work.Add(_random.Next(2) == 0 ? 15 : 30, () => Write(_pair.Secondary));
@@ -202,14 +206,16 @@ internal sealed partial class Episode
     {
         if (_sleepsUntil > _scheduler.Now)
             return () => _scheduler.RunFor(_sleepsUntil - _scheduler.Now);
+        if (_thaws)
+            return Continue;
         // The commit is short, and so is the time in which an old primary finds out.
         if (_pair.PromotedAt is not null && _trouble > 0 && _random.Next(4) == 0)
             return _aftermath.Draw(_random);
         if (_random.NextDouble() < _trouble)
             return _troubles.Draw(_random);
-        // A pair without trouble ends in a failover, or it would never see one.
-        if (_trouble == 0 && _random.Next(400) == 0)
-            return () => Verb(() => _controller.Failover(_pair.Secondary, force: false));
+        // Most pairs end in a failover: what it needs and what it leaves is half of what there is to see.
+        if (Steps > _failsOverAt && _pair.PromotedAt is null && _random.Next(10) == 0)
+            return FailOver;
         return (_random.Next(12) == 0 ? _repairs : _work).Draw(_random);
     }
 
@@ -239,7 +245,7 @@ internal sealed partial class Episode
 
     private void Recover()
     {
-        _strike = 0;
+        (_trouble, _strike) = (0, 0);
         Heal();
         Continue();
         Mend();
