@@ -35,8 +35,9 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
         if (session.Revoked)
             throw Over(BlockOperation.Flush, default);
         await disk.Flushes.FlushAsync();
-        if (session.Failed)
-            throw Error(BlockErrorKind.Io, BlockOperation.Flush, default, "an earlier request of this mirror session has failed: no flush makes good what the disk may have lost");
+        // A write that failed has its own answer, which says where.
+        if (disk.FlushHasFailed)
+            throw Error(BlockErrorKind.Io, BlockOperation.Flush, default, "an earlier flush of this disk has failed: no later one makes good what the disk may have lost");
     }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => disk.CopyBeforeWrite.StatusAsync(range);

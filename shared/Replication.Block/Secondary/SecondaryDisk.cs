@@ -12,6 +12,7 @@ public sealed class SecondaryDisk
     private readonly TimeProvider _time;
     private long _flushBegan; // a flush's own: there is one at a time
     private long _flushTookTicks; // Volatile
+    private volatile bool _flushHasFailed; // in the last session, whoever asked for the flush
     private MirrorSessionState? _session; // the last one that was given a target; Interlocked
 
     internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group, bool power, TimeProvider time)
@@ -65,6 +66,9 @@ public sealed class SecondaryDisk
     /// <summary>Every flush of the disk goes through here.</summary>
     internal DiskFlush Flushes { get; }
 
+    /// <summary>A flush of this disk has failed in this mirror session, whoever asked for it: what the session has written may be lost.</summary>
+    internal bool FlushHasFailed => _flushHasFailed;
+
     /// <summary>What the next checkpoint must make safe; null under <c>Durability: process</c>.</summary>
     internal UnflushedBlocks? Unflushed { get; }
 
@@ -78,7 +82,11 @@ public sealed class SecondaryDisk
     public BlockNode CreateMirrorTarget(MirrorSessionState session)
     {
         if (Interlocked.Exchange(ref _session, session) != session)
+        {
+            _flushHasFailed = false;
             CopyBeforeWrite.Layers?.RetryUndo();
+        }
+
         _group.Session = session;
         return new MirrorTarget(this, session, _group);
     }
@@ -132,6 +140,7 @@ public sealed class SecondaryDisk
     // The kernel drops the pages that it could not write, whoever asked: writes that were answered may be lost (invariant Whole), and no later flush says so again.
     private void OnFlushFailed(BlockException failure)
     {
+        _flushHasFailed = true;
         _group.Session?.Fail();
         _group.Report(SecondaryFailure.SecondaryDisk, Name, failure);
     }
