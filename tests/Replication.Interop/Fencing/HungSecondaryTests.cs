@@ -133,8 +133,8 @@ public sealed class HungSecondaryTests : InteropTest
         for (int at = 0; at < 16; at += 2)
             await primary.WriteAsync(at * MiB, random.Bytes(MiB));
         await pair.StageBecomesAsync("primary", "detached");
-        // One of the resync's copies takes long enough for all that follows.
-        pair.Secondary.Settings["Faults"] = new JsonArray("node=disk0 op=write offset=8MiB length=8MiB count=1 delay=8s");
+        // One of the resync's copies takes long enough for all that follows, and no longer than a promotion waits for what is under way (7 s).
+        pair.Secondary.Settings["Faults"] = new JsonArray("node=disk0 op=write offset=8MiB length=8MiB count=1 delay=6500ms");
         await pair.Secondary.StartAsync();
         (await pair.RunAsync("checkpoint")).Refused(4, "checkpoint", "detached");
 
