@@ -11,11 +11,13 @@ public sealed partial class MirrorLink
         if (!_session.IsApplied)
             return default;
         bool waits = _session.GuestWaits;
-        var flush = new ForwardedFlush(_session.Clock.Now) { GuestWaits = waits };
+        var flush = new ForwardedFlush(_session.Clock.Now);
         lock (_sync)
         {
             if (_failed)
                 return ValueTask.FromException(Over(BlockOperation.Flush, default));
+            waits &= !IsPatienceSpent;
+            flush.GuestWaits = waits;
             _flushes.Add(flush);
         }
 
@@ -45,7 +47,11 @@ public sealed partial class MirrorLink
             }
 
             if (kept is not null)
+            {
+                _spentAtAnswers = _answers;
                 ReleaseBehind(kept);
+            }
+
             foreach (ForwardedFlush flush in _flushes)
             {
                 if (now - flush.SentAt < deadline.Ticks)
@@ -97,6 +103,9 @@ public sealed partial class MirrorLink
         }
     }
 
+    // Under _sync. A write to this disk was released, and the peer has answered none of this disk since: the next one does not wait for the same disk again, however alive the others are (No hostage: once).
+    private bool IsPatienceSpent => _spentAtAnswers == _answers;
+
     // Under _sync. Whoever is behind a request that was released, or behind one that is behind it, waits for that answer too, and the guest has waited for it.
     private void ReleaseBehind(List<Forward> kept)
     {
@@ -133,10 +142,10 @@ public sealed partial class MirrorLink
         return false;
     }
 
-    /// <summary>How long the oldest write or zeroing has been unanswered that the peer owes although it has answered one that was sent a deadline later.</summary>
+    /// <summary>How long the oldest write or zeroing has been unanswered that the peer owes although it has answered one, of whichever disk, that was sent a deadline later.</summary>
     internal TimeSpan OldestOvertaken(long now)
     {
-        long before = Volatile.Read(ref _lastAnsweredSentAt) - _session.Options.Deadline.Ticks;
+        long before = _session.LastAnsweredSentAt - _session.Options.Deadline.Ticks;
         long oldest = now;
         lock (_sync)
         {

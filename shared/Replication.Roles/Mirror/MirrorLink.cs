@@ -12,7 +12,7 @@ namespace Replication.Roles.Mirror;
 /// zeroing may be passed, by what it does not touch);
 /// a piece that overlaps an earlier unanswered one waits for its answer, so overlapping requests are never in flight together (Replica: NBD gives no
 /// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline while
-/// replies kept coming, it completes and the forward goes on as in `local`, and who overlaps it does not wait for that answer again. A failed forward ends the session, since from then on the disks may differ. In a session that is over
+/// replies kept coming, it completes and the forward goes on as in `local`, and nobody waits for that answer again: neither who overlaps it, nor, before this disk's next answer, anybody else. A failed forward ends the session, since from then on the disks may differ. In a session that is over
 /// nothing is sent any more, and who waits is released by the session alone, after the role has been told: see <see cref="MirrorSession.Lose(MirrorLoss)"/>.
 /// Reads go straight to the peer and are no part of the order: for comparisons, never for a guest.
 /// </remarks>
@@ -37,7 +37,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     private int _zeroingInFlight; // guarded by _sync
     private long _enqueued; // guarded by _sync; forwards so far
     private int _released; // guarded by _sync; unanswered forwards that were released
-    private long _lastAnsweredSentAt; // when what was answered latest had been sent; Volatile, and no more than a hint while several threads write it
+    private long _answers; // guarded by _sync; pieces of this disk that the peer has answered
+    private long _spentAtAnswers = -1; // guarded by _sync; see IsPatienceSpent
     private volatile bool _failed; // written under _sync
 
     internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
@@ -96,7 +97,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
                 Forward forward = _idleForwards.TryPop(out Forward? idle) ? idle : new Forward(this);
                 forward.Begin(range, payload, flags, isCopy, _session.Clock.Now, _session.Replies);
                 forward.Serial = _enqueued++;
-                if (waits && !isCopy && IsBehindReleased(range))
+                if (waits && !isCopy && (IsPatienceSpent || IsBehindReleased(range)))
                 {
                     forward.IsReleased = true;
                     _released++;
@@ -183,9 +184,10 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
         Forward forward = piece.Forward;
         BlockRange range = piece.Range;
         bool sent = sentAt >= 0;
-        if (sentAt > Volatile.Read(ref _lastAnsweredSentAt))
-            Volatile.Write(ref _lastAnsweredSentAt, sentAt);
-        _session.PieceEnds(answered: sent && failure?.Kind != BlockErrorKind.Shutdown);
+        bool answered = sent && failure?.Kind != BlockErrorKind.Shutdown;
+        if (answered)
+            _session.Answered(sentAt);
+        _session.PieceEnds(answered);
         _ranges.Release(piece.Ticket);
         bool finished;
         bool settle = false;
@@ -193,6 +195,8 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
         List<AnswerBarrier>? passed = null;
         lock (_sync)
         {
+            if (answered)
+                _answers++;
             _inFlight--;
             if (forward.IsZeroing)
                 _zeroingInFlight--;

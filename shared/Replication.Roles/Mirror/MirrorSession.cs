@@ -31,6 +31,7 @@ public sealed class MirrorSession : IAsyncDisposable
     private long _answered;
 
     // The session's time; written by the threads of all links, any order will do.
+    private long _lastAnsweredSentAt;
     private long _guestForwardedAt = -MirrorLimits.GuestActiveFor.Ticks;
 
     // Only the tick's, others at most read; _ticking keeps a second one out.
@@ -99,6 +100,9 @@ public sealed class MirrorSession : IAsyncDisposable
             return TimeSpan.FromTicks(borne);
         }
     }
+
+    /// <summary>When what was answered latest had been sent; no more than a hint while several threads write it.</summary>
+    internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
 
     /// <summary>The same as a moment in the session's life.</summary>
     internal long Replies => Volatile.Read(ref _answered);
@@ -180,6 +184,13 @@ public sealed class MirrorSession : IAsyncDisposable
         Window.Release(payloadBytes);
         if (Interlocked.Decrement(ref _openForwards) == 0 && _draining)
             EndDrains(DrainResult.Drained);
+    }
+
+    /// <summary>The peer has answered what was sent at that time.</summary>
+    internal void Answered(long sentAt)
+    {
+        if (sentAt > LastAnsweredSentAt)
+            Volatile.Write(ref _lastAnsweredSentAt, sentAt);
     }
 
     internal void PieceBegins() => Interlocked.Increment(ref _openPieces);
