@@ -50,6 +50,9 @@ internal static class Limits
     /// </summary>
     public const long CarriedBytes = 32 << 20;
 
+    /// <summary>How long a checkpoint waits for the flush ahead of it, as long as the mirror waits for one; nobody is held meanwhile, but a promotion waits for its turn.</summary>
+    public static readonly TimeSpan FlushAheadPatience = TimeSpan.FromSeconds(30);
+
     /// <summary>How long the end of a commit holds up the guest at a time, where a request is under way that does not end: as long as the default deadline lets a guest wait for a peer.</summary>
     public static readonly TimeSpan DetachHold = TimeSpan.FromMilliseconds(500);
 

@@ -17,6 +17,7 @@ internal sealed class DiskFlush
     private readonly GroupFlush _shared;
     private readonly RangeLock _turns = new();
     private BlockException? _owed; // Interlocked; a failure that the guest has not been told
+    private int _failures; // written by a flush that fails, of which there is one at a time
 
     public DiskFlush(BlockNode disk)
     {
@@ -44,9 +45,10 @@ internal sealed class DiskFlush
         {
             await _shared.FlushAsync();
         }
-        catch (BlockException)
+        catch (BlockException e)
         {
-            Forgive();
+            // This one, and no later one: another flush may have failed before the guest's own task goes on here.
+            Interlocked.CompareExchange(ref _owed, null, e);
             throw;
         }
 
@@ -54,9 +56,17 @@ internal sealed class DiskFlush
             throw owed;
     }
 
-    /// <summary>A flush by another way to the same disk.</summary>
-    /// <exception cref="BlockException">It failed.</exception>
-    public ValueTask FlushThroughAsync(BlockNode alias) => RunAsync(alias);
+    /// <summary>How many have failed.</summary>
+    public int Failures => Volatile.Read(ref _failures);
+
+    /// <summary>A flush by another way to the same disk, for who has written there since <paramref name="failuresBefore"/> of them had failed.</summary>
+    /// <exception cref="BlockException">It failed, or somebody else's has since then: that one may have lost what this one finds nothing of any more.</exception>
+    public async ValueTask FlushThroughAsync(BlockNode alias, int failuresBefore)
+    {
+        await RunAsync(alias);
+        if (Failures != failuresBefore)
+            throw new BlockException(BlockErrorKind.Io, alias.Name, BlockOperation.Flush, default, "another flush of the disk has failed meanwhile: what was written before it may be lost");
+    }
 
     /// <summary>What has failed until now is not the guest's affair: it has not written to the disk yet.</summary>
     public void Forgive() => Interlocked.Exchange(ref _owed, null);
@@ -72,7 +82,8 @@ internal sealed class DiskFlush
         }
         catch (BlockException e)
         {
-            Interlocked.CompareExchange(ref _owed, e, null);
+            Interlocked.Increment(ref _failures);
+            Interlocked.Exchange(ref _owed, e);
             Failed?.Invoke(e);
             throw;
         }

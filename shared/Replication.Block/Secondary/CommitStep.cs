@@ -15,6 +15,7 @@ internal static class CommitStep
     public static async ValueTask RunAsync(SecondaryDisk disk, OverlayLayers layers, BlockRange blocks)
     {
         long end = disk.BlockEnd(blocks);
+        int failures = disk.Flushes.Failures;
         for (long block = layers.NextHeld(blocks.OffsetBytes / disk.BlockSizeBytes, end); block < end;)
         {
             BlockNode? source = layers.Active.Find(block, end, out long runEnd) ?? layers.Hidden.Find(block, runEnd, out runEnd);
@@ -26,7 +27,7 @@ internal static class CommitStep
 
         // What only the overlays had must be in the disk for good before they forget it.
         if (layers.IsPower)
-            await disk.Flushes.FlushThroughAsync(disk.CommitNode);
+            await disk.Flushes.FlushThroughAsync(disk.CommitNode, failures);
         await layers.Hidden.ClearAsync(blocks);
         await layers.Active.ClearAsync(blocks);
     }

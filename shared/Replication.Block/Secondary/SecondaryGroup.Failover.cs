@@ -111,6 +111,7 @@ public sealed partial class SecondaryGroup
                 await UpdateRecordAsync(record => record! with { Stage = NodeStage.Failover });
             // The undo set is the delta: before any mark is cleared, what differs from the old primary is on record (invariant No lost dirt).
             long totalBytes = 0;
+            int[] failures = [.. Disks.Select(disk => disk.Flushes.Failures)];
             foreach (SecondaryDisk disk in Disks)
             {
                 current = disk;
@@ -128,10 +129,10 @@ public sealed partial class SecondaryGroup
             }
 
             // From the record on the disk is all there is, and a reboot is not asked what it may have taken of it: with any durability what was committed is safe before.
-            foreach (SecondaryDisk disk in Disks)
+            for (int i = 0; i < Disks.Count; i++)
             {
-                current = disk;
-                await disk.CommitNode.FlushAsync();
+                current = Disks[i];
+                await current.Flushes.FlushThroughAsync(current.CommitNode, failures[i]);
             }
 
             current = null;

@@ -14,6 +14,20 @@ public sealed partial class SecondaryGroup
     // The end of a commit has flushed every block, and a view that is given up has nothing to keep.
     private bool MustBeSafe(SwitchRequest request) => _options.Power && !request.EndsCommit && !request.AbandonsView;
 
+    // Ahead of the gate, with the turn taken that a promotion needs too: so a disk that hangs is not waited for without end. Null where it is done.
+    private async ValueTask<SwitchResult?> FlushAheadAsync()
+    {
+        try
+        {
+            await FlushDisksAsync().AsTask().WaitAsync(Limits.FlushAheadPatience, _options.Time);
+            return null;
+        }
+        catch (TimeoutException e)
+        {
+            return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"the secondary's disks were not flushed within {Limits.FlushAheadPatience.TotalSeconds:0} s; see whether one of them hangs", e);
+        }
+    }
+
     // Under the closed gate. Null where everything is safe; at the deadline the old epoch goes on.
     private async ValueTask<SwitchResult?> MakeSafeAsync(SwitchRequest request, OverlaySet? next, long began)
     {

@@ -23,8 +23,8 @@ public sealed partial class SecondaryGroup
             try
             {
                 // Ahead of the hold, so that under the closed gate only little is left to flush.
-                if (request.FlushesAhead && MustBeSafe(request))
-                    await FlushDisksAsync();
+                if (request.FlushesAhead && MustBeSafe(request) && await FlushAheadAsync() is { } late)
+                    return late;
                 next = request.WithOverlays ? await TakePreparedAsync() : null;
             }
             catch (IOException e)
@@ -75,8 +75,15 @@ public sealed partial class SecondaryGroup
         {
             if (WhyRefused(request) is { } reason)
                 return new SwitchResult(SwitchOutcome.Refused, Record!, reason);
-            if (MustBeSafe(request) && await MakeSafeAsync(request, next, began) is { } failed)
-                return failed;
+            if (MustBeSafe(request))
+            {
+                if (await MakeSafeAsync(request, next, began) is { } failed)
+                    return failed;
+                // A flush that was under way may have failed meanwhile: what it lost was not there any more when it was copied (invariants View, Whole).
+                if (WhyRefused(request) is { } since)
+                    return new SwitchResult(SwitchOutcome.Refused, Record!, since);
+            }
+
             EpochRecord written = await WriteRecordAsync(request.Next(Record!) with { OverlaySet = next?.Id ?? 0 });
             SwapLayers(next);
             return new SwitchResult(SwitchOutcome.Switched, written);

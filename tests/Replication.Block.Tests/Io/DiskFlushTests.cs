@@ -21,7 +21,7 @@ public sealed class DiskFlushTests
     {
         Task first = _flush.FlushAsync();
         Task guest = _flush.FlushForGuestAsync().AsTask();
-        Task other = _flush.FlushThroughAsync(_disk).AsTask();
+        Task other = _flush.FlushThroughAsync(_disk, 0).AsTask();
         Assert.Single(_begun).SetResult();
         await first;
         while (!guest.IsCompleted || !other.IsCompleted)
@@ -66,6 +66,29 @@ public sealed class DiskFlushTests
     }
 
     [Fact]
+    public async Task A_failure_behind_the_guests_own_is_told_it_too()
+    {
+        var posted = new PostedContext();
+        Task running = _flush.FlushAsync();
+        SynchronizationContext? before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(posted);
+        Task guest = _flush.FlushForGuestAsync().AsTask();
+        SynchronizationContext.SetSynchronizationContext(before);
+        _begun.Dequeue().SetResult();
+        await running;
+        Task other = _flush.FlushAsync();
+        _begun.Dequeue().SetException(Failure());
+        _begun.Dequeue().SetException(Failure());
+        await Assert.ThrowsAsync<BlockException>(() => other);
+        // Only now the guest's task goes on.
+        posted.Run();
+        await Assert.ThrowsAsync<BlockException>(() => guest);
+        _disk.Before = null;
+        await Assert.ThrowsAsync<BlockException>(() => _flush.FlushForGuestAsync().AsTask());
+        await _flush.FlushForGuestAsync();
+    }
+
+    [Fact]
     public async Task What_failed_before_the_guest_wrote_is_not_its_affair()
     {
         Task failing = _flush.FlushAsync();
@@ -84,4 +107,18 @@ public sealed class DiskFlushTests
     }
 
     private static BlockException Failure() => new(BlockErrorKind.Io, "disk0", BlockOperation.Flush, default, "told to fail");
+
+    // What is posted runs when the test says so.
+    private sealed class PostedContext : SynchronizationContext
+    {
+        private readonly Queue<(SendOrPostCallback Callback, object? State)> _posted = new();
+
+        public override void Post(SendOrPostCallback d, object? state) => _posted.Enqueue((d, state));
+
+        public void Run()
+        {
+            while (_posted.TryDequeue(out (SendOrPostCallback Callback, object? State) next))
+                next.Callback(next.State);
+        }
+    }
 }

@@ -73,6 +73,66 @@ public sealed class CommitTests
     }
 
     [Fact]
+    public async Task A_commits_last_flush_that_fails_fails_the_guests_next_one_too()
+    {
+        HookNode commit = null!;
+        await using GroupFixture fixture = await WrittenAsync(f => f.Wrap["disk0.commit"] = node => commit = new HookNode(node));
+        await fixture.PromoteAsync();
+        // A block that no layer holds: the guest's write goes to the disk itself.
+        await fixture.Guest.FillAsync(new BlockRange(60 * Block, Block), 0x55);
+        commit.Fail(BlockOperation.Flush);
+        Assert.Equal(CommitOutcome.Failed, (await fixture.Group.CommitAsync()).Outcome);
+        commit.Before = null;
+        await BlockAssert.FailsAsync(BlockErrorKind.Io, fixture.Guest.FlushAsync());
+        await fixture.Guest.FlushAsync();
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_commit_whose_blocks_the_guests_failed_flush_may_have_lost_fails(bool power)
+    {
+        var flushing = new TaskCompletionSource();
+        var written = new TaskCompletionSource();
+        var gate = new TaskCompletionSource();
+        HookNode disk = null!;
+        HookNode alias = null!;
+        await using GroupFixture fixture = await WrittenAsync(f =>
+        {
+            f.Power = power;
+            f.Wrap["disk0"] = node => disk = new HookNode(node);
+            f.Wrap["disk0.commit"] = node => alias = new HookNode(node);
+        });
+        byte[] view = await fixture.Guest.ReadAllAsync();
+        await fixture.PromoteAsync();
+        disk.Before = (operation, _) =>
+        {
+            if (operation != BlockOperation.Flush)
+                return Task.CompletedTask;
+            flushing.TrySetResult();
+            return gate.Task;
+        };
+        alias.After = (operation, _) =>
+        {
+            if (operation == BlockOperation.Write)
+                written.TrySetResult();
+        };
+        Task guest = fixture.Guest.FlushAsync().AsTask();
+        await flushing.Task.WaitAsync(TestTimeouts.Patience);
+        Task<CommitResult> commit = fixture.Group.CommitAsync().AsTask();
+        await written.Task.WaitAsync(TestTimeouts.Patience);
+        Assert.False(guest.IsCompleted || commit.IsCompleted);
+        disk.Before = null;
+        gate.SetException(new BlockException(BlockErrorKind.Io, "disk0", BlockOperation.Flush, default, "told to fail"));
+        await Assert.ThrowsAsync<BlockException>(() => guest);
+        Assert.Equal(CommitOutcome.Failed, (await commit.WaitAsync(TestTimeouts.Patience)).Outcome);
+        Assert.Equal(NodeStage.FailoverFailed, fixture.Group.Stage);
+        Assert.Equal(CommitOutcome.Done, (await fixture.Group.CommitAsync()).Outcome);
+        BlockAssert.Equal(view, fixture.Disk.Snapshot());
+    }
+
+    [Fact]
     public async Task A_commit_killed_between_any_two_steps_is_resumed_and_ends_in_the_view()
     {
         int round = 0;

@@ -92,6 +92,23 @@ public sealed class CheckpointFlushTests
     }
 
     [Fact]
+    public async Task A_flush_ahead_that_hangs_does_not_keep_a_promotion_for_ever()
+    {
+        await StartAsync();
+        await Mirror.FillAsync(s_first, 0x22);
+        var gate = new TaskCompletionSource();
+        _onFlush = () => gate.Task;
+        Task<SwitchResult> hung = _group.SwitchAsync().AsTask();
+        Task<SwitchResult> promotion = _group.Group.PromoteAsync(
+            next => next with { GenerationNumber = next.GenerationNumber + 1, GenerationId = Guid.NewGuid() }, TimeSpan.FromSeconds(1)).AsTask();
+        _group.Time.Advance(Limits.FlushAheadPatience);
+        Assert.Equal(SwitchOutcome.TimedOut, (await hung.WaitAsync(TestTimeouts.Patience)).Outcome);
+        Assert.True((await promotion.WaitAsync(TestTimeouts.Patience)).Switched);
+        await BlockAssert.FilledAsync(_group.Guest, s_first, 0);
+        gate.SetResult();
+    }
+
+    [Fact]
     public async Task A_flush_that_fails_under_the_gate_leaves_the_old_epoch_and_no_later_one_makes_it_good()
     {
         await StartAsync();
@@ -105,6 +122,33 @@ public sealed class CheckpointFlushTests
         // The kernel tells a lost page once: what is flushed now is not what was lost.
         await BlockAssert.FailsAsync(BlockErrorKind.Io, Mirror.FlushAsync());
         Assert.Equal(SwitchOutcome.Refused, (await _group.SwitchAsync(flushesAhead: false)).Outcome);
+        await BlockAssert.FilledAsync(_group.Guest, s_first, 0);
+    }
+
+    [Fact]
+    public async Task A_flush_that_fails_while_blocks_are_kept_in_the_next_hidden_disk_leaves_the_old_epoch()
+    {
+        await StartAsync();
+        _group.FlushTakes = TimeSpan.FromSeconds(3);
+        await Mirror.FlushAsync();
+        _group.FlushTakes = TimeSpan.Zero;
+        await Mirror.FillAsync(s_first, 0x22);
+        var flush = new TaskCompletionSource();
+        var copy = new TaskCompletionSource();
+        _group.Before = (node, operation) => node switch
+        {
+            "disk0" when operation == BlockOperation.Flush => flush.Task,
+            "disk0.hidden" when operation == BlockOperation.Write => copy.Task,
+            _ => Task.CompletedTask,
+        };
+        Task mirrors = Mirror.FlushAsync().AsTask();
+        Task<SwitchResult> late = _group.SwitchAsync(flushesAhead: false).AsTask();
+        Assert.False(late.IsCompleted);
+        flush.SetException(new BlockException(BlockErrorKind.Io, "disk0", BlockOperation.Flush, default, "told to fail"));
+        await Assert.ThrowsAsync<BlockException>(() => mirrors);
+        copy.SetResult();
+        SwitchResult result = await late.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(SwitchOutcome.Refused, result.Outcome);
         await BlockAssert.FilledAsync(_group.Guest, s_first, 0);
     }
 
