@@ -127,6 +127,8 @@ internal sealed partial class PrimaryRole
         bool mayHaveSwitched = false;
         try
         {
+            // Neither the stage nor another pair's id is flushed as such, and the secondary may be promoted as soon as it has switched.
+            await State.FlushRecordAsync();
             for (int attempt = 0; attempt < Limits.FirstCommitAttempts; attempt++)
             {
                 BegunCheckpoint begun = await HoldAndDrainAsync(attachment, State.Record.Epoch + 1, Options.Mirror.Deadline, lease: false, cancellationToken);

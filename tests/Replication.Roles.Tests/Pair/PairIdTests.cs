@@ -73,6 +73,18 @@ public sealed class PairIdTests
     }
 
     [Fact]
+    public async Task No_secondary_switches_before_a_reboot_of_the_primary_would_find_it_on_record()
+    {
+        await using TestPair pair = await TestPair.StartedAsync();
+        await pair.Primary.StopAsync(default);
+        pair.PrimaryFaults.Add("node=record op=flush nth=1 count=1 error=EIO");
+        await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
+        Assert.Equal(NodeStage.Stopped, pair.Primary.GetStatus().Stage);
+        Assert.NotEqual(NodeStage.Running, pair.Secondary!.GetStatus().Stage);
+        await pair.StartAsync();
+    }
+
+    [Fact]
     public async Task A_first_commit_in_doubt_leaves_a_primary_that_knows_whom_it_may_be_with()
     {
         await using TestPair pair = await TestPair.StartedAsync();
