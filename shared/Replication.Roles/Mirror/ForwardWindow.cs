@@ -16,6 +16,7 @@ internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IF
     private readonly Queue<(long CostBytes, long Since, TaskCompletionSource<ForwardRoom> Room)> _waiters = new(); // guarded by _lock
     private long _usedBytes; // guarded by _lock
     private bool _unbounded; // guarded by _lock
+    private bool _inVain; // guarded by _lock; somebody has given up, and nobody has found room since
 
     public long UsedBytes => Volatile.Read(ref _usedBytes);
 
@@ -39,11 +40,12 @@ internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IF
             if (_waiters.Count == 0 && Fits(costBytes))
             {
                 _usedBytes += costBytes;
+                _inVain = false;
                 return new ValueTask<ForwardRoom>(new ForwardRoom(true, null));
             }
 
-            // Where somebody has waited in vain there is no point in waiting before the peer says something.
-            if (session.IsPatienceSpent)
+            // Where somebody has waited in vain there is no point in waiting before the peer says something; nor before there is room: what it says may be about copies, which take none.
+            if (_inVain || session.IsPatienceSpent)
                 return default;
 
             var room = new TaskCompletionSource<ForwardRoom>();
@@ -84,6 +86,7 @@ internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IF
                 if (!_waiters.TryPeek(out first) || first.Since > askedAt)
                     break;
                 _waiters.Dequeue();
+                _inVain = true;
             }
 
             any = true;
@@ -115,6 +118,7 @@ internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IF
                     return;
                 _waiters.Dequeue();
                 _usedBytes += first.CostBytes;
+                _inVain = false;
             }
 
             IoBatch.Post(() => first.Room.SetResult(new ForwardRoom(true, first.Since)));

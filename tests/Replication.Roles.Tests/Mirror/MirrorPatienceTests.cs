@@ -50,7 +50,7 @@ public sealed class MirrorPatienceTests
     }
 
     [Fact]
-    public async Task Once_a_write_has_waited_for_room_in_vain_the_next_does_not_wait_before_a_reply_comes()
+    public async Task Once_a_write_has_waited_for_room_in_vain_the_next_does_not_wait_before_there_is_room()
     {
         await using var f = await MarkFixture.AttachedAsync(s_local);
         await f.Mirror.Quorum.WriteAsync(0, Data(60 * KiB, 1));
@@ -61,8 +61,13 @@ public sealed class MirrorPatienceTests
         await waits.WaitAsync(TestTimeouts.Patience);
         Assert.True(f.Mirror.Quorum.WriteAsync(2 * MiB, Data(60 * KiB, 3)).IsCompletedSuccessfully);
         Assert.Equal(120 * KiB, f.Marks.NeedsCopyBytes);
+        // What is answered is a copy, which took no room.
         await RepliesForAsync(f.Mirror, 0);
-        Task again = f.Mirror.Quorum.WriteAsync(3 * MiB, Data(60 * KiB, 4)).AsTask();
+        Assert.True(f.Mirror.Quorum.WriteAsync(3 * MiB, Data(60 * KiB, 4)).IsCompletedSuccessfully);
+        Assert.Equal(180 * KiB, f.Marks.NeedsCopyBytes);
+        await f.Mirror.ReleaseAllAsync();
+        await f.Mirror.Quorum.WriteAsync(0, Data(60 * KiB, 5)).AsTask().WaitAsync(TestTimeouts.Patience);
+        Task again = f.Mirror.Quorum.WriteAsync(4 * MiB, Data(60 * KiB, 6)).AsTask();
         Assert.False(again.IsCompleted);
         await f.Mirror.ReleaseAllAsync();
         await again.WaitAsync(TestTimeouts.Patience);
