@@ -94,23 +94,14 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
         const int Piece = Limits.DigestPieceBytes;
         ReadOnlyMemory<byte> theirs = await peer.GetDigestsAsync(attachment.Token, disk.Name, range.OffsetBytes, range.LengthBytes, Piece, cancellationToken);
         ReadOnlyMemory<byte> ours = await Digests.ReadAsync(disk.Quorum, range, Piece, cancellationToken);
-        long from = -1;
-        for (int i = 0; i < ours.Length / Digests.DigestBytes; i++)
+        List<BlockRange> differing = Digests.Differing(disk.Name, range, Piece, ours, theirs);
+        for (int i = 0; i < differing.Count;)
         {
-            long offset = range.OffsetBytes + ((long)i * Piece);
-            Range digest = (i * Digests.DigestBytes)..((i + 1) * Digests.DigestBytes);
-            bool equal = ours[digest].Span.SequenceEqual(theirs[digest].Span);
-            if (!equal && from < 0)
-                from = offset;
-            if (equal && from >= 0)
-            {
-                await CopyAsync(BlockRange.FromBounds(from, offset), cancellationToken);
-                from = -1;
-            }
+            BlockRange run = differing[i++];
+            while (i < differing.Count && differing[i].OffsetBytes == run.EndBytes)
+                run = BlockRange.FromBounds(run.OffsetBytes, differing[i++].EndBytes);
+            await CopyAsync(run, cancellationToken);
         }
-
-        if (from >= 0)
-            await CopyAsync(BlockRange.FromBounds(from, range.EndBytes), cancellationToken);
     }
 
     private async Task CopyAsync(BlockRange range, CancellationToken cancellationToken)

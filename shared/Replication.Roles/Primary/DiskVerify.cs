@@ -44,19 +44,7 @@ internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, 
         attachment.ThrowIfLost();
         Task<ReadOnlyMemory<byte>> asked = peer.GetDigestsAsync(attachment.Token, disk.Name, range.OffsetBytes, range.LengthBytes, pieceBytes, cancellationToken);
         ReadOnlyMemory<byte> ours = await Digests.ReadAsync(disk.Quorum, range, pieceBytes, cancellationToken);
-        ReadOnlyMemory<byte> theirs = await asked;
-        if (theirs.Length != ours.Length)
-            throw new VerbException(VerbFailure.Failed, $"the secondary has answered {theirs.Length} bytes of digests for {range} of disk '{disk.Name}', not {ours.Length}");
-        var different = new List<BlockRange>();
-        for (int i = 0; i < ours.Length / Digests.DigestBytes; i++)
-        {
-            long offset = range.OffsetBytes + ((long)i * pieceBytes);
-            Range digest = (i * Digests.DigestBytes)..((i + 1) * Digests.DigestBytes);
-            if (!ours[digest].Span.SequenceEqual(theirs[digest].Span))
-                different.Add(new BlockRange(offset, Math.Min(pieceBytes, range.EndBytes - offset)));
-        }
-
-        return different;
+        return Digests.Differing(disk.Name, range, pieceBytes, ours, await asked);
     }
 
     /// <summary>The truth about a piece that looked different.</summary>

@@ -41,4 +41,27 @@ internal static class Digests
 
         return digests;
     }
+
+    /// <summary>The pieces of a range whose digests differ, in order.</summary>
+    /// <param name="disk">The disk's name.</param>
+    /// <param name="range">What the digests are of.</param>
+    /// <param name="pieceBytes">What each covers.</param>
+    /// <param name="ours">As they were read here.</param>
+    /// <param name="theirs">As the other node has answered.</param>
+    /// <exception cref="VerbException">The answer is of another length: it is none to what was asked.</exception>
+    public static List<BlockRange> Differing(string disk, BlockRange range, int pieceBytes, ReadOnlyMemory<byte> ours, ReadOnlyMemory<byte> theirs)
+    {
+        if (theirs.Length != ours.Length)
+            throw new VerbException(VerbFailure.Failed, $"the secondary has answered {theirs.Length} bytes of digests for {range} of disk '{disk}', not {ours.Length}");
+        var differing = new List<BlockRange>();
+        for (int i = 0; i < ours.Length / DigestBytes; i++)
+        {
+            long offset = range.OffsetBytes + ((long)i * pieceBytes);
+            Range digest = (i * DigestBytes)..((i + 1) * DigestBytes);
+            if (!ours[digest].Span.SequenceEqual(theirs[digest].Span))
+                differing.Add(new BlockRange(offset, Math.Min(pieceBytes, range.EndBytes - offset)));
+        }
+
+        return differing;
+    }
 }

@@ -17,6 +17,9 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>What the overlay is said to have room for; null: what it has.</summary>
     public long? OverlayFreeBytes { get; set; }
 
+    /// <summary>What becomes of the digests that it answers.</summary>
+    public Func<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>>? AnswerDigests { get; set; }
+
     /// <summary>Where the peer says that it stands; null: where it does.</summary>
     public PeerPosition? Position { get; set; }
 
@@ -49,7 +52,11 @@ internal sealed class PeerLink : IReplicationPeer
     public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken), cancellationToken);
 
     public Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken) =>
-        Call(nameof(GetDigestsAsync), peer => peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken), cancellationToken);
+        Call(nameof(GetDigestsAsync), async peer =>
+        {
+            ReadOnlyMemory<byte> digests = await peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken);
+            return AnswerDigests?.Invoke(digests) ?? digests;
+        }, cancellationToken);
 
     public Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken) =>
         Call(nameof(CommitCheckpointAsync), peer => peer.CommitCheckpointAsync(request, cancellationToken), cancellationToken);
