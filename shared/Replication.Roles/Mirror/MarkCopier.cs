@@ -45,6 +45,9 @@ internal sealed class MarkCopier
                 await CopyAsync(disk);
             EndRound();
         }
+
+        // Whoever began to wait behind the last round, and had not seen that there will be no other.
+        EndRound();
     }
 
     /// <summary>Ends <see cref="RunAsync"/>; copies that wait for the mirror end with the session.</summary>

@@ -58,6 +58,18 @@ public sealed class LongZeroingTests
     }
 
     [Fact]
+    public async Task Who_waits_for_the_copies_goes_on_where_they_end_before_another_round()
+    {
+        await using var f = await MarkFixture.AttachedAsync();
+        await f.Mirror.Quorum.DiscardAsync(new BlockRange(0, 9 * MiB));
+        Task waiting = f.Copier.WaitUntilCopiedAsync();
+        Assert.False(waiting.IsCompleted);
+        f.Copier.End();
+        await f.Copier.RunAsync();
+        await waiting.WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
     public async Task A_flush_does_not_clear_what_still_needs_a_copy()
     {
         await using var f = await MarkFixture.AttachedAsync(peer: disk => disk);
