@@ -31,11 +31,12 @@ internal sealed partial class PrimaryRole
         Check(Verb.BeginCheckpoint);
         cancellationToken.ThrowIfCancellationRequested();
         _cameBackByItself = false;
-        if (_hold is { } held && (epoch == 0 || held.Begun.Epoch == epoch))
+        (CheckpointHold? held, bool inDoubt) = await LastCheckpointAsync();
+        if (held is not null && (epoch == 0 || held.Begun.Epoch == epoch))
             return held.Begun;
-        if (_hold is not null)
-            throw new VerbException(VerbFailure.Refused, $"checkpoint is refused: the checkpoint to epoch {_hold.Begun.Epoch} has not ended");
-        if (_epochInDoubt)
+        if (held is not null)
+            throw new VerbException(VerbFailure.Refused, $"checkpoint is refused: the checkpoint to epoch {held.Begun.Epoch} has not ended");
+        if (inDoubt)
             await ResolveEpochAsync(cancellationToken);
 
         ulong next = State.Record.Epoch + 1;
@@ -43,6 +44,13 @@ internal sealed partial class PrimaryRole
             throw new VerbException(VerbFailure.Refused, $"checkpoint to epoch {epoch} is refused: the primary is at epoch {next - 1}, the next one is {next}");
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "checkpoint is refused: the mirror has just been lost");
         return await HoldAndDrainAsync(attachment, next, deadline ?? Options.Mirror.Deadline, lease: true, cancellationToken);
+    }
+
+    /// <summary>Where the last checkpoint has got to. One moment: a lease may run out at any other.</summary>
+    private async Task<(CheckpointHold? Held, bool InDoubt)> LastCheckpointAsync()
+    {
+        using (await _changes.EnterAsync())
+            return (_hold, _epochInDoubt);
     }
 
     public async Task<(ulong Epoch, TimeSpan Hold)> EndCheckpointAsync(ulong epoch, CheckpointOutcome outcome, CancellationToken cancellationToken)

@@ -94,9 +94,10 @@ internal sealed partial class PrimaryRole
 
     private async Task<ulong> StopUnderVerbsAsync(CancellationToken cancellationToken)
     {
-        if (_hold is not null)
-            throw new VerbException(VerbFailure.Refused, $"stop is refused: the checkpoint to epoch {_hold.Begun.Epoch} has not ended");
-        if (_epochInDoubt)
+        (CheckpointHold? held, bool inDoubt) = await LastCheckpointAsync();
+        if (held is not null)
+            throw new VerbException(VerbFailure.Refused, $"stop is refused: the checkpoint to epoch {held.Begun.Epoch} has not ended");
+        if (inDoubt)
             await ResolveEpochAsync(cancellationToken);
         MirrorAttachment attachment = _attachment ?? throw new VerbException(VerbFailure.Refused, "stop is refused: the mirror has just been lost");
         // Before the hold: a flush takes as long as it takes, and no guest waits for it (No hostage).
