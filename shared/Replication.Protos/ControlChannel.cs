@@ -53,9 +53,6 @@ public static class ControlChannel
     /// <exception cref="FormatException">As <see cref="Open"/>.</exception>
     public static void Check(string address) => Parse(address);
 
-    /// <summary>Whether that failure means that the node could not be reached, or did not answer in time.</summary>
-    public static bool IsUnreachable(RpcException exception) => exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
-
     /// <summary>One line about a failed call. It begins with the address; what the node itself said follows unchanged.</summary>
     public static string Explain(RpcException exception, string address) => exception switch
     {

@@ -10,7 +10,6 @@ internal static class LinuxErrno
     public const int EISDIR = 21;
     public const int EFBIG = 27;
     public const int EROFS = 30;
-    public const int ENOSYS = 38;
     public const int EDQUOT = 122;
 
     public static BlockErrorKind Kind(int errno) => errno switch

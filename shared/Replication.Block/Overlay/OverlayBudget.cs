@@ -102,9 +102,6 @@ internal sealed class OverlayBudget(long limitBytes, long softLimitBytes, Action
         Give(bytes);
     }
 
-    /// <summary>What the reserve had freed and the guest has not used is anybody's again.</summary>
-    public void DropFreed() => Give(Interlocked.Exchange(ref _freedBytes, 0));
-
     /// <summary>Somebody found no room.</summary>
     public void TellHard() => Tell(OverlayPressure.Hard, limitBytes);
 

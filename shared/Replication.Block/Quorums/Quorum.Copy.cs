@@ -11,9 +11,8 @@ public sealed partial class Quorum
     /// </summary>
     /// <param name="range">Not larger than <paramref name="buffer"/>.</param>
     /// <param name="buffer">Scratch memory of the caller's.</param>
-    /// <param name="filter">Decides under the lock whether the content travels; null: always.</param>
     /// <exception cref="BlockException">The local disk could not be read, the mirror failed, or there is none.</exception>
-    public async ValueTask<long> CopyAsync(BlockRange range, Memory<byte> buffer, CopyFilter? filter = null)
+    public async ValueTask<long> CopyAsync(BlockRange range, Memory<byte> buffer)
     {
         Invariant.Check(range.LengthBytes <= buffer.Length, "a copy fits its buffer");
         RangeLock.Ticket ticket = await _ranges.AcquireAsync(range);
@@ -25,8 +24,6 @@ public sealed partial class Quorum
             bool hole = await HoleAsync(range) == range.LengthBytes;
             if (!hole)
                 await ObservedReadAsync(_local.ReadAsync(range.OffsetBytes, content));
-            if (filter is not null && !filter(range, hole ? default : content.Span))
-                return 0;
             forward = await EnqueueCopyAsync(mirror, range, hole ? default : content);
         }
         finally

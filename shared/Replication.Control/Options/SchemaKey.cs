@@ -33,6 +33,4 @@ internal sealed record SchemaKey(string Path, ValueKind Kind, string Meaning)
     public Availability Availability { get; init; }
 
     public string[] Segments { get; } = Path.Split(':');
-
-    public bool IsList => Segments[^1] == "*";
 }

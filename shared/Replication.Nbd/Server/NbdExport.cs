@@ -35,15 +35,6 @@ public sealed class NbdExport
     /// <summary>Connections in transmission at once; one more is refused.</summary>
     public int MaxConnections { get; init; } = int.MaxValue;
 
-    public bool IsRevoked
-    {
-        get
-        {
-            lock (_lock)
-                return _revoked is not null;
-        }
-    }
-
     public int ConnectionCount
     {
         get

@@ -23,8 +23,6 @@ internal ref struct OptionData(ReadOnlySpan<byte> bytes)
     /// <summary>Some string was longer than <see cref="Limits.MaxStringBytes"/>.</summary>
     public bool IsTooBig { get; private set; }
 
-    public readonly int RestBytes => _rest.Length;
-
     public ushort UInt16() => Take(sizeof(ushort)) is { Length: > 0 } piece ? BinaryPrimitives.ReadUInt16BigEndian(piece) : (ushort)0;
 
     public uint UInt32() => Take(sizeof(uint)) is { Length: > 0 } piece ? BinaryPrimitives.ReadUInt32BigEndian(piece) : 0;

@@ -7,12 +7,6 @@ internal sealed class UndoStack
 
     public void Add(Func<Task> step) => _steps.Push(step);
 
-    public void Add(Action step) => _steps.Push(() =>
-    {
-        step();
-        return Task.CompletedTask;
-    });
-
     /// <summary>The verb has succeeded: nothing is taken back any more.</summary>
     public void Commit() => _steps.Clear();
 

@@ -8,19 +8,25 @@ public sealed class UndoStackTests
         var order = new List<int>();
         var failures = new List<Exception>();
         var undo = new UndoStack();
-        undo.Add(() => order.Add(1));
-        undo.Add(() => throw new IOException("second"));
-        undo.Add(() => order.Add(3));
+        undo.Add(() => NoteAsync(1));
+        undo.Add(() => Task.FromException(new IOException("second")));
+        undo.Add(() => NoteAsync(3));
         await undo.RunAsync(failures.Add);
         Assert.Equal([3, 1], order);
         Assert.Equal("second", Assert.Single(failures).Message);
+
+        Task NoteAsync(int step)
+        {
+            order.Add(step);
+            return Task.CompletedTask;
+        }
     }
 
     [Fact]
     public async Task Nothing_runs_after_a_commit()
     {
         var undo = new UndoStack();
-        undo.Add(() => Assert.Fail("undone after success"));
+        undo.Add(() => throw new InvalidOperationException("undone after success"));
         undo.Commit();
         await undo.RunAsync(_ => Assert.Fail("nothing fails"));
     }
