@@ -18,7 +18,7 @@ internal sealed class MarkCleaner(MirrorSession session, IReadOnlyList<MarkedDis
     private readonly TimeSpan _restPerMark = durable ? MirrorLimits.RestPerDurableMark : MirrorLimits.RestPerMark;
     private volatile bool _ending;
 
-    // Guarded by _passes.
+    // Written under _passes. The loop's look between passes may be one pass late, and then it looks again.
     private long _lastEnded = time.GetTimestamp();
     private TimeSpan _lastTook;
     private long _writesThen;

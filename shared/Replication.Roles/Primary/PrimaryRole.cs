@@ -12,7 +12,7 @@ namespace Replication.Roles.Primary;
 /// </summary>
 /// <remarks>
 /// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release, fence),
-/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself), Sync, Marks (what may differ), Discard (of the other side's changes).</para>
+/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage, record and holds together;
 /// inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
