@@ -19,11 +19,9 @@ namespace Replication.Block.State;
 /// <para>File: 4 KiB header (magic 8 bytes, version u32, granularity u32, disk length i64, CRC-32C u32 of those 24 bytes), then the words, 64 bits each, little-endian. Sparse: a hole
 /// is clear marks, and loading skips it.</para>
 /// </remarks>
-public sealed class PersistentBitmap : IAsyncDisposable
+public sealed partial class PersistentBitmap : IAsyncDisposable
 {
-    private const uint Version = 1;
     private const int HeaderBytes = 4096;
-    private const int HeaderFieldBytes = 24;
     private const int WordBytes = sizeof(ulong);
 
     private static readonly BlockBitmap s_nothing = new(0);
@@ -47,8 +45,6 @@ public sealed class PersistentBitmap : IAsyncDisposable
         Bits = new BlockBitmap((diskLengthBytes + granularityBytes - 1) / granularityBytes);
     }
 
-    private static ReadOnlySpan<byte> Magic => "COLOBITS"u8;
-
     public int GranularityBytes { get; }
 
     /// <summary>The marks as everybody may see them. Only this class changes them.</summary>
@@ -56,64 +52,6 @@ public sealed class PersistentBitmap : IAsyncDisposable
 
     /// <summary>False while a failed write may have left words in the file that memory does not know.</summary>
     public bool IsSettled => _settled;
-
-    /// <summary>Length of the file for a disk.</summary>
-    public static long FileBytes(long diskLengthBytes, int granularityBytes)
-    {
-        long bits = (diskLengthBytes + granularityBytes - 1) / granularityBytes;
-        return HeaderBytes + (bits + 63) / 64 * WordBytes;
-    }
-
-    /// <summary>
-    /// Begins a bitmap without marks in a file that may hold an older one. All of it is allocated, so that a full file system cannot fail a mark later; the file is the bitmap's from
-    /// here on.
-    /// </summary>
-    public static async ValueTask<PersistentBitmap> CreateAllocatedAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
-    {
-        await file.WriteZeroesAsync(new BlockRange(0, file.LengthBytes), WriteFlags.NoUnmap);
-        PersistentBitmap bitmap = await CreateAsync(file, diskLengthBytes, granularityBytes, durable);
-        if (durable)
-            await file.FlushAsync();
-        return bitmap;
-    }
-
-    /// <summary>Begins a bitmap without marks in <paramref name="file"/>, a hole throughout; the file is the bitmap's from here on.</summary>
-    public static async ValueTask<PersistentBitmap> CreateAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
-    {
-        byte[] header = new byte[HeaderFieldBytes + sizeof(uint)];
-        EncodeHeader(header, diskLengthBytes, granularityBytes);
-        await file.WriteAsync(0, header);
-        return new PersistentBitmap(file, diskLengthBytes, granularityBytes, durable);
-    }
-
-    /// <summary>Loads a bitmap; the file is the bitmap's from here on.</summary>
-    /// <exception cref="StateException">Not such a bitmap, damaged, of an unknown version, or of another disk.</exception>
-    public static async ValueTask<PersistentBitmap> LoadAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
-    {
-        byte[] buffer = new byte[Limits.BitmapUpdateBytes];
-        if (file.LengthBytes != FileBytes(diskLengthBytes, granularityBytes))
-            throw new StateException($"{file.Name}: has {file.LengthBytes} bytes, a bitmap of this disk has {FileBytes(diskLengthBytes, granularityBytes)}");
-        await file.ReadAsync(0, buffer.AsMemory(0, HeaderFieldBytes + sizeof(uint)));
-        CheckHeader(buffer, file.Name, diskLengthBytes, granularityBytes);
-        var bitmap = new PersistentBitmap(file, diskLengthBytes, granularityBytes, durable);
-        for (long offset = HeaderBytes; offset < file.LengthBytes;)
-        {
-            Extent extent = await file.StatusAsync(BlockRange.FromBounds(offset, file.LengthBytes));
-            if (extent.Flags.HasFlag(ExtentFlags.Zero))
-            {
-                offset += extent.LengthBytes;
-                offset -= offset < file.LengthBytes ? offset % WordBytes : 0;
-                continue;
-            }
-
-            int lengthBytes = (int)Math.Min(buffer.Length, file.LengthBytes - offset);
-            await file.ReadAsync(offset, buffer.AsMemory(0, lengthBytes));
-            bitmap.Adopt((offset - HeaderBytes) / WordBytes, buffer.AsSpan(0, lengthBytes));
-            offset += lengthBytes;
-        }
-
-        return bitmap;
-    }
 
     /// <summary>Marks a run of blocks: in the file, then in memory. Completes at once where all are marked.</summary>
     public ValueTask MarkAsync(long firstBit, long count) =>
@@ -316,36 +254,6 @@ public sealed class PersistentBitmap : IAsyncDisposable
                 _unsettled.Add(word + i);
             _settled = false;
         }
-    }
-
-    private void Adopt(long word, ReadOnlySpan<byte> image)
-    {
-        for (; image.Length >= WordBytes; image = image[WordBytes..], word++)
-            Bits.SetInWord(word, BinaryPrimitives.ReadUInt64LittleEndian(image) & BlockBitmap.Mask(word * 64, Bits.LengthBits));
-    }
-
-    private static void EncodeHeader(Span<byte> header, long diskLengthBytes, int granularityBytes)
-    {
-        Magic.CopyTo(header);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Version);
-        BinaryPrimitives.WriteInt32LittleEndian(header[12..], granularityBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(header[16..], diskLengthBytes);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[HeaderFieldBytes..], Checksum.Crc32C(header[..HeaderFieldBytes]));
-    }
-
-    private static void CheckHeader(ReadOnlySpan<byte> header, string file, long diskLengthBytes, int granularityBytes)
-    {
-        if (!header.StartsWith(Magic))
-            throw new StateException($"{file}: not a bitmap");
-        uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
-        if (version != Version)
-            throw new StateException($"{file}: bitmap format version {version} is not known (this build knows {Version})");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header[HeaderFieldBytes..]) != Checksum.Crc32C(header[..HeaderFieldBytes]))
-            throw new StateException($"{file}: the bitmap's header is damaged (its checksum does not fit)");
-        if (BinaryPrimitives.ReadInt32LittleEndian(header[12..]) is var granularity && granularity != granularityBytes)
-            throw new StateException($"{file}: the bitmap has blocks of {granularity} bytes, not {granularityBytes}");
-        if (BinaryPrimitives.ReadInt64LittleEndian(header[16..]) is var length && length != diskLengthBytes)
-            throw new StateException($"{file}: the bitmap belongs to a disk of {length} bytes, not {diskLengthBytes}");
     }
 
     /// <summary>Which bits of [FirstBit, EndBit) change: all of them, or those of <paramref name="Pattern"/>.</summary>

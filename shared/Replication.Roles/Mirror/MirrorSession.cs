@@ -13,7 +13,7 @@ namespace Replication.Roles.Mirror;
 /// Silence is measured by a clock of ticks: no reply to a write or zeroing for the deadline while some are unanswered. A peer that owes only flushes is not silent, and the answer to a flush
 /// says nothing of its writes.
 /// </remarks>
-public sealed class MirrorSession : IAsyncDisposable
+public sealed partial class MirrorSession : IAsyncDisposable
 {
     private readonly IMirrorSessionObserver _observer;
     private readonly TimeProvider _time;
@@ -29,17 +29,6 @@ public sealed class MirrorSession : IAsyncDisposable
     private long _openForwards;
     private long _openPieces;
     private long _answered;
-
-    // The session's time; written by the threads of all links, any order will do.
-    private long _lastAnsweredSentAt;
-    private long _guestForwardedAt = -MirrorLimits.GuestActiveFor.Ticks;
-
-    // Only the tick's, others at most read; _ticking keeps a second one out.
-    private int _ticking;
-    private long _seenReplies;
-    private long _silentTicks;
-    private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
-    private bool _suspected;
 
     public MirrorSession(Guid token, MirrorSessionOptions options, IMirrorSessionObserver observer, TimeProvider time, ArrayPool<byte>? pool = null)
     {
@@ -80,36 +69,8 @@ public sealed class MirrorSession : IAsyncDisposable
 
     internal bool IsApplied => Options.Acknowledge == Acknowledge.Applied;
 
-    /// <summary>A guest request that enters now waits for the peer's answer.</summary>
-    internal bool GuestWaits => IsApplied && !IsPatienceSpent;
-
-    /// <summary>A guest request has waited for the whole deadline, and there has been no reply since: nobody waits for room or for an answer before the next one (No hostage: once).</summary>
-    internal bool IsPatienceSpent => Volatile.Read(ref _spentAtReplies) == Replies;
-
-    /// <summary>How much of its deadline the guest has borne by now: the peer's silence, or the longest wait of a request that still waits.</summary>
-    internal TimeSpan Borne
-    {
-        get
-        {
-            if (IsPatienceSpent)
-                return Options.Deadline;
-            long now = Clock.Now;
-            long borne = Math.Max(Volatile.Read(ref _silentTicks), now - (Window.OldestWait ?? now));
-            foreach (MirrorLink link in _links)
-                borne = Math.Max(borne, link.LongestKept(now));
-            return TimeSpan.FromTicks(borne);
-        }
-    }
-
-    /// <summary>When what was answered latest had been sent; no more than a hint while several threads write it.</summary>
-    internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
-
-    /// <summary>The same as a moment in the session's life.</summary>
+    /// <summary><see cref="AnsweredWrites"/> as a moment in the session's life.</summary>
     internal long Replies => Volatile.Read(ref _answered);
-
-    /// <summary>What copies may take of the way now. It changes from piece to piece, as the guest begins and ends to write.</summary>
-    internal CopyShare CopyShare =>
-        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone).Within(Options.WindowBytes);
 
     /// <summary>Takes a connection into the session; its end is the session's. The connection stays the caller's to dispose.</summary>
     public MirrorLink AddLink(string disk, IMirrorConnection connection)
@@ -199,76 +160,8 @@ public sealed class MirrorSession : IAsyncDisposable
     internal void PieceEnds(bool answered)
     {
         if (answered)
-        {
             Interlocked.Increment(ref _answered);
-        }
-
         Interlocked.Decrement(ref _openPieces);
-    }
-
-    /// <summary>A guest request is forwarded: copies take less from here on.</summary>
-    internal void GuestForwards()
-    {
-        long now = Clock.Now;
-        if (Volatile.Read(ref _guestForwardedAt) != now)
-            Volatile.Write(ref _guestForwardedAt, now);
-    }
-
-    /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
-    internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
-
-    private void Tick()
-    {
-        // A timer may fire again while its callback runs.
-        if (Interlocked.Exchange(ref _ticking, 1) != 0)
-            return;
-        using (IoBatch.Enter())
-        {
-            long step = Clock.Advance();
-            if (_loss is null)
-                Watch(step);
-        }
-
-        Volatile.Write(ref _ticking, 0);
-    }
-
-    private void Watch(long step)
-    {
-        long replies = Replies;
-        bool quiet = Volatile.Read(ref _openPieces) > 0 && replies == _seenReplies;
-        _seenReplies = replies;
-        Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
-        long now = Clock.Now;
-        // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
-        TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
-        if (_silentTicks >= deadline.Ticks)
-        {
-            Lose(new MirrorLoss(MirrorLossCause.Silent, $"the secondary has not answered within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
-        }
-        else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
-        {
-            Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {Options.FlushDeadline.TotalSeconds} s", link.Disk));
-        }
-        else if (_links.FirstOrDefault(link => link.OldestOvertaken(now) >= Options.FlushDeadline) is { } hung)
-        {
-            Lose(new MirrorLoss(MirrorLossCause.WriteUnanswered, $"the secondary has not answered a write for {Options.FlushDeadline.TotalSeconds} s, and answers later ones", hung.Disk));
-        }
-        else
-        {
-            Suspect(2 * _silentTicks >= deadline.Ticks);
-            // They go on at the end of this tick.
-            if (Window.GiveUp(now - deadline.Ticks))
-                SpendPatience();
-            foreach (MirrorLink each in _links)
-                each.ReleaseKept(now, deadline);
-        }
-    }
-
-    private void Suspect(bool suspicious)
-    {
-        if (suspicious && !_suspected)
-            _observer.Suspicious(this);
-        _suspected = suspicious;
     }
 
     private void FailAll(string reason)

@@ -1,0 +1,112 @@
+using Replication.Block;
+
+namespace Replication.Roles.Mirror;
+
+/// <summary>The session's time: the peer's silence, and how long the guest has waited.</summary>
+public sealed partial class MirrorSession
+{
+    // The session's time; written by the threads of all links, any order will do.
+    private long _lastAnsweredSentAt;
+
+    private long _guestForwardedAt = -MirrorLimits.GuestActiveFor.Ticks;
+
+    // Only the tick's, others at most read; _ticking keeps a second one out.
+    private int _ticking;
+    private long _seenReplies;
+    private long _silentTicks;
+    private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
+    private bool _suspected;
+
+    /// <summary>A guest request that enters now waits for the peer's answer.</summary>
+    internal bool GuestWaits => IsApplied && !IsPatienceSpent;
+
+    /// <summary>A guest request has waited for the whole deadline, and there has been no reply since: nobody waits for room or for an answer before the next one (No hostage: once).</summary>
+    internal bool IsPatienceSpent => Volatile.Read(ref _spentAtReplies) == Replies;
+
+    /// <summary>How much of its deadline the guest has borne by now: the peer's silence, or the longest wait of a request that still waits.</summary>
+    internal TimeSpan Borne
+    {
+        get
+        {
+            if (IsPatienceSpent)
+                return Options.Deadline;
+            long now = Clock.Now;
+            long borne = Math.Max(Volatile.Read(ref _silentTicks), now - (Window.OldestWait ?? now));
+            foreach (MirrorLink link in _links)
+                borne = Math.Max(borne, link.LongestKept(now));
+            return TimeSpan.FromTicks(borne);
+        }
+    }
+
+    /// <summary>When what was answered latest had been sent; no more than a hint while several threads write it.</summary>
+    internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
+
+    /// <summary>What copies may take of the way now. It changes from piece to piece, as the guest begins and ends to write.</summary>
+    internal CopyShare CopyShare =>
+        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone).Within(Options.WindowBytes);
+
+    /// <summary>A guest request is forwarded: copies take less from here on.</summary>
+    internal void GuestForwards()
+    {
+        long now = Clock.Now;
+        if (Volatile.Read(ref _guestForwardedAt) != now)
+            Volatile.Write(ref _guestForwardedAt, now);
+    }
+
+    /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
+    internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
+
+    private void Tick()
+    {
+        // A timer may fire again while its callback runs.
+        if (Interlocked.Exchange(ref _ticking, 1) != 0)
+            return;
+        using (IoBatch.Enter())
+        {
+            long step = Clock.Advance();
+            if (_loss is null)
+                Watch(step);
+        }
+
+        Volatile.Write(ref _ticking, 0);
+    }
+
+    private void Watch(long step)
+    {
+        long replies = Replies;
+        bool quiet = Volatile.Read(ref _openPieces) > 0 && replies == _seenReplies;
+        _seenReplies = replies;
+        Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
+        long now = Clock.Now;
+        // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
+        TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
+        if (_silentTicks >= deadline.Ticks)
+        {
+            Lose(new MirrorLoss(MirrorLossCause.Silent, $"the secondary has not answered within the deadline of {Options.Deadline.TotalMilliseconds} ms"));
+        }
+        else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
+        {
+            Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {Options.FlushDeadline.TotalSeconds} s", link.Disk));
+        }
+        else if (_links.FirstOrDefault(link => link.OldestOvertaken(now) >= Options.FlushDeadline) is { } hung)
+        {
+            Lose(new MirrorLoss(MirrorLossCause.WriteUnanswered, $"the secondary has not answered a write for {Options.FlushDeadline.TotalSeconds} s, and answers later ones", hung.Disk));
+        }
+        else
+        {
+            Suspect(2 * _silentTicks >= deadline.Ticks);
+            // They go on at the end of this tick.
+            if (Window.GiveUp(now - deadline.Ticks))
+                SpendPatience();
+            foreach (MirrorLink each in _links)
+                each.ReleaseKept(now, deadline);
+        }
+    }
+
+    private void Suspect(bool suspicious)
+    {
+        if (suspicious && !_suspected)
+            _observer.Suspicious(this);
+        _suspected = suspicious;
+    }
+}
