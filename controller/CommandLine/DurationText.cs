@@ -18,7 +18,8 @@ internal static class DurationText
             _ => (text, 1_000.0),
         };
         duration = default;
-        if (!double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) || value * unitMs > TimeSpan.FromDays(1).TotalMilliseconds)
+        if (!double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+            || value * unitMs > TimeSpan.FromDays(1).TotalMilliseconds)
             return false;
         duration = TimeSpan.FromMilliseconds(value * unitMs);
         return duration > TimeSpan.Zero;

@@ -39,7 +39,9 @@ internal sealed class VerbContext : IDisposable
         get
         {
             NodeClient[] nodes = [.. new[] { _primary, _secondary }.OfType<NodeClient>()];
-            return nodes.Length > 0 ? nodes : throw Missing("--primary or --secondary", $"{GlobalOptions.PrimaryVariable} or {GlobalOptions.SecondaryVariable}");
+            return nodes.Length > 0
+                ? nodes
+                : throw Missing("--primary or --secondary", $"{GlobalOptions.PrimaryVariable} or {GlobalOptions.SecondaryVariable}");
         }
     }
 

@@ -11,7 +11,8 @@ namespace Replication.Controller.Drill;
 /// <summary>Runs scenarios one after the other and reports on them together.</summary>
 internal static class Drill
 {
-    public static IReadOnlyList<IScenario> Scenarios { get; } = [new PrimaryDies(), new CheckpointStorm(), new SecondaryDies(), new SecondaryHangs(), new LinkCut(), new OldPrimaryReturns()];
+    public static IReadOnlyList<IScenario> Scenarios { get; } =
+        [new PrimaryDies(), new CheckpointStorm(), new SecondaryDies(), new SecondaryHangs(), new LinkCut(), new OldPrimaryReturns()];
 
     /// <param name="name">What was asked for: a scenario, or "all".</param>
     /// <param name="options">Size, time and seed.</param>
@@ -20,7 +21,8 @@ internal static class Drill
     /// <param name="directory">Where the evidence of a failure is, asked when there is one.</param>
     /// <param name="cancellationToken">The user's.</param>
     public static async Task<DrillReport> RunAsync(
-        string name, DrillOptions options, Func<PairShape, IDrillPair> createPair, Action<DrillPhase> onPhase, Func<string?> directory, CancellationToken cancellationToken)
+        string name, DrillOptions options, Func<PairShape, IDrillPair> createPair, Action<DrillPhase> onPhase, Func<string?> directory,
+        CancellationToken cancellationToken)
     {
         long began = Stopwatch.GetTimestamp();
         var runs = new List<DrillRun>();
@@ -44,5 +46,6 @@ internal static class Drill
     }
 
     /// <summary>What a pair that does not do what it must looks like from here. Anything else is a bug of the drill's own.</summary>
-    private static bool IsFailure(Exception e) => e is DrillException or CliException or BlockException or NbdConnectException or IOException or TimeoutException;
+    private static bool IsFailure(Exception e) =>
+        e is DrillException or CliException or BlockException or NbdConnectException or IOException or TimeoutException;
 }

@@ -207,6 +207,9 @@ internal sealed class DrillRun(IScenario scenario, DrillOptions options, IDrillP
 
         FailedCheckpoints++;
         if (++_failedInARow >= Limits.FailedCheckpoints)
-            throw new DrillException(string.Create(CultureInfo.InvariantCulture, $"{_failedInARow} checkpoints in a row failed, the last one: {failure.Message}"), failure);
+        {
+            throw new DrillException(
+                string.Create(CultureInfo.InvariantCulture, $"{_failedInARow} checkpoints in a row failed, the last one: {failure.Message}"), failure);
+        }
     }
 }

@@ -6,7 +6,9 @@ using Replication.Protos;
 
 namespace Replication.Controller.Nodes;
 
-/// <summary>One node's control service. Its failures come as <see cref="CliException"/>s that name the node; what it does not answer in time is unreachable.</summary>
+/// <summary>
+/// One node's control service. Its failures come as <see cref="CliException"/>s that name the node; what it does not answer in time is unreachable.
+/// </summary>
 internal sealed class NodeClient : IDisposable
 {
     private readonly GrpcChannel _channel;

@@ -61,7 +61,8 @@ internal static class PairCheckpoint
     private static bool Rehearse()
     {
         var begun = BeginCheckpointResponse.Parser.ParseFrom(
-            new BeginCheckpointResponse { Epoch = 1, Generation = new Generation { Number = 1, Id = s_id, ParentId = s_id }, Session = s_id, DrainMs = 1 }.ToByteArray());
+            new BeginCheckpointResponse { Epoch = 1, Generation = new Generation { Number = 1, Id = s_id, ParentId = s_id },
+                Session = s_id, DrainMs = 1 }.ToByteArray());
         _ = Commit(begun).ToByteArray();
         _ = CommitCheckpointResponse.Parser.ParseFrom(new CommitCheckpointResponse { Epoch = 1, CommitMs = 1 }.ToByteArray());
         _ = new EndCheckpointRequest { Epoch = 1, Outcome = CheckpointOutcome.Committed }.ToByteArray();
@@ -99,10 +100,13 @@ internal static class PairCheckpoint
         failure.ExitCode,
         outcome == CheckpointOutcome.Aborted
             ? $"checkpoint {epoch} aborted: {failure.Message}{more}"
-            : $"checkpoint {epoch} has an unknown outcome: {failure.Message}{more}; the primary asks the secondary until it knows (coloctl status shows the epoch)",
+            : $"checkpoint {epoch} has an unknown outcome: {failure.Message}{more}; the primary asks the secondary until "
+                + "it knows (coloctl status shows the epoch)",
         failure);
 
-    /// <summary>A refusal that one node's stage decides already is told even when the other node is gone; else an unreachable node ends the verb here.</summary>
+    /// <summary>
+    /// A refusal that one node's stage decides already is told even when the other node is gone; else an unreachable node ends the verb here.
+    /// </summary>
     private static async Task CheckReachableAsync(NodeClient primary, NodeClient secondary, CancellationToken cancellationToken)
     {
         Task<NodeStatus> askedPrimary = primary.GetStatusAsync(cancellationToken);

@@ -23,7 +23,8 @@ internal static class Promotion
                 case NodeStage.FailoverFailed:
                     throw new CliException(
                         ExitCode.Failed,
-                        $"{node}: the commit failed: {(status.Error.Length > 0 ? status.Error : "no reason was recorded")}; the node serves its guest, and failover can be tried again");
+                        $"{node}: the commit failed: {(status.Error.Length > 0 ? status.Error : "no reason was recorded")}; the node serves "
+                        + "its guest, and failover can be tried again");
                 case NodeStage.Done:
                     return status;
                 default:

@@ -16,7 +16,8 @@ internal static class WireNames
     public static string Id(ByteString id) => Convert.ToHexStringLower(id.Span);
 
     public static DateTimeOffset Time(long unixMs) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(unixMs, DateTimeOffset.MinValue.ToUnixTimeMilliseconds(), DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
+        DateTimeOffset.FromUnixTimeMilliseconds(
+            Math.Clamp(unixMs, DateTimeOffset.MinValue.ToUnixTimeMilliseconds(), DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
 
     /// <summary>"FailoverFailed" is "failover-failed".</summary>
     private static string Kebab(string name) =>

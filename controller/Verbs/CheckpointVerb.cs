@@ -14,8 +14,9 @@ internal sealed class CheckpointVerb(VerbHost host) : Verb(host, "checkpoint", "
         var phases = new Phases(JsonText.Ms(taken.HoldMs), JsonText.Ms(taken.DrainMs), JsonText.Ms(taken.CommitMs));
         context.Output.Result(
             new Document(taken.Epoch, JsonText.Ms(taken.ElapsedMs), phases, taken.DrainedBytes),
-            console => console.MarkupLineInterpolated(
-                $"[green]Checkpoint[/]: epoch {taken.Epoch} in {taken.ElapsedMs:0.0} ms (hold {taken.HoldMs:0.0} ms, drain {taken.DrainMs:0.0} ms, commit {taken.CommitMs:0.0} ms; {SizeText.Format(taken.DrainedBytes)} drained)"));
+            console => console.MarkupLine(
+                $"[green]Checkpoint[/]: epoch {taken.Epoch} in {taken.ElapsedMs:0.0} ms (hold {taken.HoldMs:0.0} ms, drain {taken.DrainMs:0.0} ms, commit "
+                + $"{taken.CommitMs:0.0} ms; {SizeText.Format(taken.DrainedBytes)} drained)"));
         return ExitCode.Done;
     }
 

@@ -106,7 +106,8 @@ internal sealed class DrillVerb : Verb
         if (!context.Output.Json)
         {
             context.Output.Notice(string.Create(
-                CultureInfo.InvariantCulture, $"{phase.ElapsedMs / 1000,5:0.0} s  {phase.Scenario} {phase.Name}: {(phase.Passed ? "" : "FAILED: ")}{phase.Detail}"));
+                CultureInfo.InvariantCulture,
+                $"{phase.ElapsedMs / 1000,5:0.0} s  {phase.Scenario} {phase.Name}: {(phase.Passed ? "" : "FAILED: ")}{phase.Detail}"));
         }
     }
 
@@ -122,7 +123,11 @@ internal sealed class DrillVerb : Verb
         if (sizeBytes % 512 != 0 || sizeBytes < Limits.MinDiskBytes)
             throw CliException.Usage($"--size: {sizeBytes} is no multiple of 512 bytes from {SizeText.Format(Limits.MinDiskBytes)} on");
         if (sizeBytes > Limits.TotalDiskBytes / disks)
-            throw CliException.Usage($"--size: {disks} disks of {SizeText.Format(sizeBytes)} are more than {SizeText.Format(Limits.TotalDiskBytes)}, which the model keeps in memory");
+        {
+            throw CliException.Usage($"--size: {disks} disks of {SizeText.Format(sizeBytes)} are more than "
+                + $"{SizeText.Format(Limits.TotalDiskBytes)}, which the model keeps in memory");
+        }
+
         ulong seed = context.Parsed.GetValue(_seed) ?? (ulong)Random.Shared.NextInt64(1L << 48);
         return new DrillOptions(disks, sizeBytes, TimeSpan.FromSeconds(seconds), seed);
     }

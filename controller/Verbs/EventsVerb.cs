@@ -6,8 +6,8 @@ using Replication.Controller.Nodes;
 namespace Replication.Controller.Verbs;
 
 /// <summary>
-/// Both nodes' numbered streams as one: what is there by time, then, with <c>--follow</c>, what comes as it comes. A node that goes away while it is followed is
-/// asked again until it is back, from the number at which it stopped.
+/// Both nodes' numbered streams as one: what is there by time, then, with <c>--follow</c>, what comes as it comes. A node that goes away while it is followed
+/// is asked again until it is back, from the number at which it stopped.
 /// </summary>
 internal sealed class EventsVerb : Verb
 {

@@ -61,7 +61,11 @@ internal sealed class FailoverVerb : Verb
         if (committed is not null)
             console.MarkupLineInterpolated($"Committed {SizeText.Format(committed.CommittedBytes)} in {committed.CommitElapsedMs} ms");
         if (!ofPrimary)
-            console.MarkupLineInterpolated($"{(promoted.PrimaryFenced ? "The old primary confirmed that it has stopped" : "The old primary did not confirm that it has stopped")}");
+        {
+            console.MarkupLineInterpolated(
+                $"{(promoted.PrimaryFenced ? "The old primary confirmed that it has stopped" : "The old primary did not confirm that it has stopped")}");
+        }
+
         if (promoted.Lost.Length > 0)
             console.MarkupLineInterpolated($"[yellow]Lost[/]: {promoted.Lost}");
     }

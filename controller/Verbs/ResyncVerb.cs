@@ -7,7 +7,9 @@ using Spectre.Console;
 
 namespace Replication.Controller.Verbs;
 
-/// <summary>Brings a detached pair back: the primary attaches to its secondary and copies what that lacks. The primary does it all, so it is the one that is needed.</summary>
+/// <summary>
+/// Brings a detached pair back: the primary attaches to its secondary and copies what that lacks. The primary does it all, so it is the one that is needed.
+/// </summary>
 internal sealed class ResyncVerb : Verb
 {
     private readonly Option<bool> _abandonView = AbandonView.Create();

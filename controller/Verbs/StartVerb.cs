@@ -46,8 +46,9 @@ internal sealed class StartVerb : Verb
         StartResponse started = await RunAsync(primary, secondary, context);
         context.Output.Result(
             new Document(started.Generation.Number, WireNames.Id(started.Generation.Id), started.Epoch, started.SyncedBytes, started.ElapsedMs),
-            console => console.MarkupLineInterpolated(
-                $"[green]Replicating[/]: generation {started.Generation.Number}, epoch {started.Epoch}, {SizeText.Format(started.SyncedBytes)} synced in {started.ElapsedMs} ms"));
+            console => console.MarkupLine(
+                $"[green]Replicating[/]: generation {started.Generation.Number}, epoch {started.Epoch}, "
+                + $"{SizeText.Format(started.SyncedBytes)} synced in {started.ElapsedMs} ms"));
         return ExitCode.Done;
     }
 

@@ -31,7 +31,8 @@ internal static class StatusTable
             foreach (DiskStatus d in status.Disks)
             {
                 disks.AddRow(Cells(
-                    report.Node.SideText, d.Name, SizeText.Format(d.LengthBytes), SizeText.Format(d.DirtyBytes), SizeText.Format(d.ActiveBytes), SizeText.Format(d.HiddenBytes)));
+                    report.Node.SideText, d.Name, SizeText.Format(d.LengthBytes), SizeText.Format(d.DirtyBytes), SizeText.Format(d.ActiveBytes),
+                    SizeText.Format(d.HiddenBytes)));
             }
         }
 

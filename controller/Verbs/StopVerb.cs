@@ -10,7 +10,8 @@ internal sealed class StopVerb(VerbHost host) : Verb(host, "stop", "A last check
 {
     protected override async Task<ExitCode> RunAsync(VerbContext context)
     {
-        // A hung secondary is found here, in --timeout: the primary would wait for its flush. It may be left unnamed, and a primary that will refuse needs none.
+        // A hung secondary is found here, in --timeout: the primary would wait for its flush. It may be
+        // left unnamed, and a primary that will refuse needs none.
         NodeStatus status = await context.Primary.GetStatusAsync(context.Cancellation);
         if (status.Stage == NodeStage.Replicating)
             await Task.WhenAll(context.Nodes.Where(n => n.Side == NodeSide.Secondary).Select(n => n.GetStatusAsync(context.Cancellation)));

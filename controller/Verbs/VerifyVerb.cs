@@ -22,7 +22,12 @@ internal sealed class VerifyVerb : Verb
         VerifyResponse verified = await RunAsync(primary, context.Parsed.GetValue(_repair), context);
         context.Output.Result(new Document(verified.DifferingBytes, verified.RepairedBytes, verified.ElapsedMs), console => Print(console, verified));
         if (verified.RepairedBytes < verified.DifferingBytes)
-            throw new CliException(ExitCode.Failed, $"the disks differ in {verified.DifferingBytes} bytes; coloctl errors names the places, verify --repair overwrites them on the secondary");
+        {
+            throw new CliException(
+                ExitCode.Failed,
+                $"the disks differ in {verified.DifferingBytes} bytes; coloctl errors names the places, verify --repair overwrites them on the secondary");
+        }
+
         return ExitCode.Done;
     }
 
@@ -38,7 +43,10 @@ internal sealed class VerifyVerb : Verb
         if (verified.DifferingBytes == 0)
             console.MarkupLineInterpolated($"[green]Equal[/]: both disks, compared in {verified.ElapsedMs} ms");
         else
-            console.MarkupLineInterpolated($"[yellow]Different[/]: {SizeText.Format(verified.DifferingBytes)}, of which {SizeText.Format(verified.RepairedBytes)} were repaired, in {verified.ElapsedMs} ms");
+        {
+            console.MarkupLine($"[yellow]Different[/]: {SizeText.Format(verified.DifferingBytes)}, of which "
+                + $"{SizeText.Format(verified.RepairedBytes)} were repaired, in {verified.ElapsedMs} ms");
+        }
     }
 
     private sealed record Document(long DifferingBytes, long RepairedBytes, long ElapsedMs);

@@ -22,7 +22,9 @@ public sealed class FaultRule
     /// <summary>How many are met from then on.</summary>
     public long Count { get; init; } = long.MaxValue;
 
-    /// <summary>Only while this file exists; null: always. So a test switches a fault of another process on and off, and the next request already sees it.</summary>
+    /// <summary>
+    /// Only while this file exists; null: always. So a test switches a fault of another process on and off, and the next request already sees it.
+    /// </summary>
     public string? While { get; init; }
 
     /// <summary>Act once the child has done the request, instead of before it sees it.</summary>

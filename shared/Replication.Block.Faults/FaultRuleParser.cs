@@ -6,8 +6,10 @@ namespace Replication.Block.Faults;
 /// Reads rules such as <c>node=disk0.commit op=write delay=5ms</c> or <c>node=disk0.* op=write offset=64KiB length=4KiB nth=3 count=1 error=ENOSPC</c>.
 /// </summary>
 /// <remarks>
-/// Words, in any order: <c>node=NAME</c> (needed; NAME* for any ending), <c>op=read|write|zero|discard|flush|status</c>, <c>offset=SIZE</c>, <c>length=SIZE</c>, <c>nth=N</c>,
-/// <c>count=N</c>, <c>while=FILE</c>, <c>when=before|after</c>, and at least one action: <c>delay=DURATION</c>, <c>break=NAME</c>, <c>error=ERRNO</c>, <c>kill</c>. Several actions happen in this order.
+/// Words, in any order: <c>node=NAME</c> (needed; NAME* for any ending),
+/// <c>op=read|write|zero|discard|flush|status</c>, <c>offset=SIZE</c>, <c>length=SIZE</c>, <c>nth=N</c>,
+/// <c>count=N</c>, <c>while=FILE</c>, <c>when=before|after</c>, and at least one action: <c>delay=DURATION</c>,
+/// <c>break=NAME</c>, <c>error=ERRNO</c>, <c>kill</c>. Several actions happen in this order.
 /// </remarks>
 internal static class FaultRuleParser
 {
@@ -97,7 +99,8 @@ internal static class FaultRuleParser
         _ => throw new FormatException("before or after"),
     };
 
-    private static int ErrorNumber(string text) => FaultErrors.Number(text) is var errno and not 0 ? errno : throw new FormatException($"one of {FaultErrors.Names}");
+    private static int ErrorNumber(string text) =>
+        FaultErrors.Number(text) is var errno and not 0 ? errno : throw new FormatException($"one of {FaultErrors.Names}");
 
     private static long Positive(string text) => Number(text) is var number and > 0 ? number : throw new FormatException("a number from 1");
 
@@ -114,7 +117,9 @@ internal static class FaultRuleParser
         : throw new FormatException("a duration such as 5ms, 2s or 1m");
 
     private static long Number(string text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number < 1L << 32 ? number : throw new FormatException("a whole number below 2^32, with its unit where it has one");
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number < 1L << 32
+            ? number
+            : throw new FormatException("a whole number below 2^32, with its unit where it has one");
 
     private static FormatException Bad(string text, string reason) => new($"fault rule '{text}' {reason}");
 }

@@ -15,7 +15,9 @@ internal static class Limits
     /// <summary>Words in a leaf of a bitmap: 4 KiB, which marks 128 MiB of disk at 4 KiB blocks.</summary>
     public const int BitmapLeafWords = 512;
 
-    /// <summary>Threads that wait for devices on behalf of all disks of a process: one fdatasync of each of three disks and one of a fourth kind of work at a time.</summary>
+    /// <summary>
+    /// Threads that wait for devices on behalf of all disks of a process: one fdatasync of each of three disks and one of a fourth kind of work at a time.
+    /// </summary>
     public const int BlockingThreads = 4;
 
     /// <summary>
@@ -27,33 +29,50 @@ internal static class Limits
     /// <summary>Zeroing up to this much runs on the caller's thread: fallocate of 1 MiB takes microseconds, of 1 GiB on tmpfs milliseconds.</summary>
     public const long ZeroInlineBytes = 1 << 20;
 
-    /// <summary>Zeroes are written in pieces of this size where the file system cannot zero by itself: large enough for few calls, small enough for the cache.</summary>
+    /// <summary>
+    /// Zeroes are written in pieces of this size where the file system cannot zero by itself: large enough for few calls, small enough for the cache.
+    /// </summary>
     public const int ZeroPieceBytes = 256 << 10;
 
-    /// <summary>The most that one failed local write has copied to the mirror again, while its range is locked: a guest's largest write is 32 MiB on the wire.</summary>
+    /// <summary>
+    /// The most that one failed local write has copied to the mirror again, while its range is locked: a guest's largest write is 32 MiB on the wire.
+    /// </summary>
     public const long RepairBytes = 32 << 20;
 
-    /// <summary>Bytes of bitmap words that one update writes at once: one page, which marks 128 MiB at 4 KiB blocks, so that a large trim takes few calls.</summary>
+    /// <summary>
+    /// Bytes of bitmap words that one update writes at once: one page, which marks 128 MiB at 4 KiB blocks, so that a large trim takes few calls.
+    /// </summary>
     public const int BitmapUpdateBytes = 4096;
 
-    /// <summary>Adjacent blocks that undo, commit and compare copy with one read and one write: beyond it the call's own cost no longer shows, and the cache does.</summary>
+    /// <summary>
+    /// Adjacent blocks that undo, commit and compare copy with one read and one write: beyond it the call's own cost no longer shows, and the cache does.
+    /// </summary>
     public const int CopyRunBytes = 256 << 10;
 
-    /// <summary>Under <c>Durability: power</c> a commit step holds this much: its flushes cost as much as copying some MiB, and a guest's write may wait for one step.</summary>
+    /// <summary>
+    /// Under <c>Durability: power</c> a commit step holds this much: its flushes cost as much as copying some MiB, and a guest's write may wait for one step.
+    /// </summary>
     public const long PowerCommitBytes = 4 << 20;
 
     /// <summary>How far apart the blocks of such a step may lie: all of it is locked meanwhile.</summary>
     public const long PowerCommitSpanBytes = 64 << 20;
 
     /// <summary>
-    /// Under <c>Durability: power</c>, where the secondary disk's flush is slow: what a checkpoint keeps in the next epoch's hidden disk instead. Copied and flushed there well within the default deadline.
+    /// Under <c>Durability: power</c>, where the secondary disk's flush is slow: what a checkpoint keeps in the next epoch's
+    /// hidden disk instead. Copied and flushed there well within the default deadline.
     /// </summary>
     public const long CarriedBytes = 32 << 20;
 
-    /// <summary>How long a checkpoint waits for the flush ahead of it, as long as the mirror waits for one; nobody is held meanwhile, but a promotion waits for its turn.</summary>
+    /// <summary>
+    /// How long a checkpoint waits for the flush ahead of it, as long as the mirror waits for one;
+    /// nobody is held meanwhile, but a promotion waits for its turn.
+    /// </summary>
     public static readonly TimeSpan FlushAheadPatience = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the end of a commit holds up the guest at a time, where a request is under way that does not end: as long as the default deadline lets a guest wait for a peer.</summary>
+    /// <summary>
+    /// How long the end of a commit holds up the guest at a time, where a request is under way that does not
+    /// end: as long as the default deadline lets a guest wait for a peer.
+    /// </summary>
     public static readonly TimeSpan DetachHold = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Between two such tries the guest goes on: four fifths of the time are its own.</summary>
@@ -78,7 +97,8 @@ internal static class Limits
     public const int QuorumPooledAcknowledgements = 512;
 
     /// <summary>
-    /// A longer zeroing or trim is not forwarded while mirrored: it completes locally and follows in the background. The peer makes undo copies of what it zeroes, and has a deadline for the answer.
+    /// A longer zeroing or trim is not forwarded while mirrored: it completes locally and follows in the background. The
+    /// peer makes undo copies of what it zeroes, and has a deadline for the answer.
     /// </summary>
     public const long ForwardedZeroBytes = 8 << 20;
 

@@ -5,7 +5,8 @@ namespace Replication.Block;
 
 /// <summary>How a node ends itself at once, without closing anything: where going on would be worse than what a restart finds.</summary>
 /// <remarks>
-/// A simulator has many nodes in one process. On its thread such an end is an exception of its own, which it follows by never running anything of that node again.
+/// A simulator has many nodes in one process. On its thread such an end is an exception of its own,
+/// which it follows by never running anything of that node again.
 /// </remarks>
 public static class ProcessEnd
 {

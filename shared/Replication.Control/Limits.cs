@@ -6,7 +6,9 @@ internal static class Limits
     /// <summary>A configuration file is written by a person: more is a mistake (a disk image given by accident), and is not read into memory.</summary>
     public const int ConfigurationFileBytes = 1 << 20;
 
-    /// <summary>File names are made of a disk's name and up to 40 bytes more, and Linux ends file names at 255 bytes. NBD recommends 256 for an export's.</summary>
+    /// <summary>
+    /// File names are made of a disk's name and up to 40 bytes more, and Linux ends file names at 255 bytes. NBD recommends 256 for an export's.
+    /// </summary>
     public const int NameBytes = 200;
 
     /// <summary>Disks of one group. A VM has a handful; each costs a few descriptors for its overlays and a link with its buffers.</summary>
@@ -33,7 +35,9 @@ internal static class Limits
     /// <summary>One event as a line. A longer one loses its fields, so that the log's size is bounded (60 MiB at the very worst, 2 MiB as a rule).</summary>
     public const int EventLineBytes = 4096;
 
-    /// <summary>Numbers that are skipped where the last ones used are not known (loss of power): more than can have been written since the last flush.</summary>
+    /// <summary>
+    /// Numbers that are skipped where the last ones used are not known (loss of power): more than can have been written since the last flush.
+    /// </summary>
     public const ulong EventNumbersSkipped = 1 << 20;
 
     /// <summary>Errors listed at once: more than one for each of the seven cases on each disk. Further ones are counted on the newest of their kind.</summary>

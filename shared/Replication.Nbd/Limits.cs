@@ -24,7 +24,10 @@ internal static class Limits
     /// <summary>Connections that the kernel keeps for us until we accept them.</summary>
     public const int ListenBacklog = 128;
 
-    /// <summary>Receive and output chunks: a page for headers more than 256 KiB, the largest request that common clients send. One system call takes 32 requests of 4 KiB.</summary>
+    /// <summary>
+    /// Receive and output chunks: a page for headers more than 256 KiB, the largest request that common
+    /// clients send. One system call takes 32 requests of 4 KiB.
+    /// </summary>
     public const int ChunkBytes = (256 << 10) + 4096;
 
     /// <summary>Chunks for the larger requests of copying programs.</summary>
@@ -39,10 +42,14 @@ internal static class Limits
     /// <summary>A write that has not arrived whole and is at least this large is received into a block of its own instead of being moved around.</summary>
     public const int DirectReceiveBytes = 64 << 10;
 
-    /// <summary>Free room that a receive buffer must have before the next receive: the longest request that is not received directly, and some more behind it.</summary>
+    /// <summary>
+    /// Free room that a receive buffer must have before the next receive: the longest request that is not received directly, and some more behind it.
+    /// </summary>
     public const int MinReceiveBytes = DirectReceiveBytes + (32 << 10);
 
-    /// <summary>A server connection sends early, inside a batch, when this much is gathered: the bytes are still in the cache, and the client can go on.</summary>
+    /// <summary>
+    /// A server connection sends early, inside a batch, when this much is gathered: the bytes are still in the cache, and the client can go on.
+    /// </summary>
     public const int EarlySendBytes = 128 << 10;
 
     /// <summary>Requests of one server connection that may be in flight; the receive loop stops reading there.</summary>

@@ -20,7 +20,8 @@ public static class ControlChannel
 
     /// <summary>Opens a channel; nothing is connected yet.</summary>
     /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>.</param>
-    /// <param name="boundsSilence">The channel gives a silent node up by itself. False where the caller has a patience of its own, and asks for signs of life during long calls.</param>
+    /// <param name="boundsSilence">The channel gives a silent node up by itself. False where the caller has a
+    /// patience of its own, and asks for signs of life during long calls.</param>
     /// <exception cref="FormatException">The address has another form; the message names it and what is accepted.</exception>
     public static GrpcChannel Open(string address, bool boundsSilence = true)
     {

@@ -3,7 +3,9 @@ namespace Replication.Rpc;
 /// <summary>Every limit of the runtime, with its reason.</summary>
 internal static class Limits
 {
-    /// <summary>Largest message that is taken, by default: gRPC's customary 4 MiB, so that a length read from the wire never decides how much memory is used.</summary>
+    /// <summary>
+    /// Largest message that is taken, by default: gRPC's customary 4 MiB, so that a length read from the wire never decides how much memory is used.
+    /// </summary>
     public const int MessageBytes = 4 * 1024 * 1024;
 
     /// <summary>Buffer of one read on the client: two HTTP/2 frames of the usual size.</summary>

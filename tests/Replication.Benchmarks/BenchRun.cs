@@ -5,8 +5,8 @@ using Replication.Benchmarks.Rows;
 namespace Replication.Benchmarks;
 
 /// <summary>
-/// Measures all tables. All contestants of a table live at the same time and take turns row by row, the order reversed in every other round: what the machine does to one it
-/// does to the others, so ratios hold where absolute figures do not.
+/// Measures all tables. All contestants of a table live at the same time and take turns row by row, the order reversed in every other round: what the machine
+/// does to one it does to the others, so ratios hold where absolute figures do not.
 /// </summary>
 internal sealed class BenchRun(BenchOptions options, TextWriter output)
 {

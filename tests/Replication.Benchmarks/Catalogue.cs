@@ -31,12 +31,17 @@ internal static class Catalogue
             Load(options, "write-128k", "128 KiB sequential write, depth 8", new LoadPattern(IsRead: false, IsRandom: false, 128 << 10, 8)),
             Load(options, "read-4k-d32", "4 KiB random read, depth 32", new LoadPattern(IsRead: true, IsRandom: true, 4 << 10, 32)),
             new LoadRow(
-                "read-4k-d32-simple", "4 KiB random read, depth 32, client without structured replies", new LoadPattern(IsRead: true, IsRandom: true, 4 << 10, 32),
+                "read-4k-d32-simple", "4 KiB random read, depth 32, client without structured replies", new LoadPattern(
+                    IsRead: true, IsRandom: true, 4 << 10, 32),
                 new OwnLoad(structured: false), TimeSpan.FromSeconds(options.Seconds)),
             new PauseRow("pause-0", "checkpoint, nothing dirty: the guest's pause", 0, options.DiskBytes, times => times.Pause),
             new PauseRow("checkpoint-0", "checkpoint, nothing dirty: the whole call", 0, options.DiskBytes, times => times.Call),
-            new PauseRow("pause-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the guest's pause", dirtyBytes, options.DiskBytes, times => times.Pause),
-            new PauseRow("checkpoint-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the whole call", dirtyBytes, options.DiskBytes, times => times.Call),
+            new PauseRow(
+                "pause-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the guest's pause", dirtyBytes, options.DiskBytes,
+                times => times.Pause),
+            new PauseRow(
+                "checkpoint-512", $"checkpoint, {dirtyBytes >> 20} MiB dirty on either side: the whole call", dirtyBytes, options.DiskBytes,
+                times => times.Call),
         ]);
     }
 
@@ -49,7 +54,8 @@ internal static class Catalogue
         return new Table("resync", $"A guest's writes while {markedBytes >> 20} MiB are copied again, without a rate", contestants,
         [
             new ResyncRow(
-                "resync-p99", "4 KiB random write, depth 8: 99th percentile of its latency", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 8), markedBytes, TimeSpan.FromSeconds(options.Seconds)),
+                "resync-p99", "4 KiB random write, depth 8: 99th percentile of its latency", new LoadPattern(IsRead: false, IsRandom: true, 4 << 10, 8),
+                markedBytes, TimeSpan.FromSeconds(options.Seconds)),
         ]);
     }
 

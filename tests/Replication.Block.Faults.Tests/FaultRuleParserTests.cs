@@ -5,7 +5,8 @@ public sealed class FaultRuleParserTests
     [Fact]
     public void Every_word_is_read()
     {
-        FaultRule rule = FaultRule.Parse("node=disk0.commit op=zero offset=64KiB length=1MiB nth=3 count=2 while=/tmp/on when=after delay=5ms break=b error=ENOSPC kill");
+        FaultRule rule = FaultRule.Parse(
+            "node=disk0.commit op=zero offset=64KiB length=1MiB nth=3 count=2 while=/tmp/on when=after delay=5ms break=b error=ENOSPC kill");
         Assert.Equal("disk0.commit", rule.Node);
         Assert.Equal(BlockOperation.WriteZeroes, rule.Operation);
         Assert.Equal(new BlockRange(64 << 10, 1 << 20), rule.Range);

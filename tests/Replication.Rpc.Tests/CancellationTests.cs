@@ -25,7 +25,8 @@ public sealed class CancellationTests
     public async Task A_token_that_has_fired_before_the_call_ends_it_unsent()
     {
         await using EchoHost host = await EchoHost.StartAsync();
-        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await host.Client.SayAsync(new SayRequest(), cancellationToken: new CancellationToken(true)));
+        RpcException e = await Assert.ThrowsAsync<RpcException>(
+            async () => await host.Client.SayAsync(new SayRequest(), cancellationToken: new CancellationToken(true)));
         Assert.Equal(StatusCode.Cancelled, e.StatusCode);
     }
 

@@ -99,7 +99,9 @@ public sealed class ConnectionTests
         await started.Task.WaitAsync(TestTimeouts.Patience);
         var elapsed = Stopwatch.StartNew();
         await host.App.StopAsync();
-        Assert.Equal(new Status(StatusCode.Unavailable, "the server is stopping"), (await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext())).Status);
+        Assert.Equal(
+            new Status(StatusCode.Unavailable, "the server is stopping"),
+            (await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext())).Status);
         Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
         Assert.InRange(elapsed.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10)); // Kestrel alone would wait for 30
     }

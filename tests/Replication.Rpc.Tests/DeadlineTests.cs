@@ -33,7 +33,8 @@ public sealed class DeadlineTests
             called = true;
             return Task.FromResult(new SayResponse());
         };
-        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await host.Client.SayAsync(new SayRequest(), deadline: DateTime.UtcNow.AddSeconds(-1)));
+        RpcException e = await Assert.ThrowsAsync<RpcException>(
+            async () => await host.Client.SayAsync(new SayRequest(), deadline: DateTime.UtcNow.AddSeconds(-1)));
         Assert.Equal(StatusCode.DeadlineExceeded, e.StatusCode);
         Assert.False(called);
     }

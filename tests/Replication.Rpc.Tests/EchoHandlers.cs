@@ -7,7 +7,8 @@ namespace Replication.Rpc.Tests;
 /// <summary>What <see cref="EchoService"/> does; a test replaces what it is about.</summary>
 internal sealed class EchoHandlers
 {
-    public Func<SayRequest, ServerCallContext, Task<SayResponse>> Say { get; set; } = (request, _) => Task.FromResult(new SayResponse { Text = request.Text, Data = request.Data });
+    public Func<SayRequest, ServerCallContext, Task<SayResponse>> Say { get; set; } = (request, _) =>
+        Task.FromResult(new SayResponse { Text = request.Text, Data = request.Data });
 
     public Func<CountRequest, IServerStreamWriter<CountResponse>, ServerCallContext, Task> Count { get; set; } = async (request, stream, _) =>
     {

@@ -43,7 +43,8 @@ public sealed class MetadataTests
             return Task.FromResult(new SayResponse());
         };
         await host.Client.SayAsync(new SayRequest(), deadline: DateTime.UtcNow.AddSeconds(30));
-        Assert.DoesNotContain(seen, entry => entry.Key.StartsWith("grpc-", StringComparison.Ordinal) || entry.Key is "te" or "content-type" || entry.Key[0] == ':');
+        Assert.DoesNotContain(
+            seen, entry => entry.Key.StartsWith("grpc-", StringComparison.Ordinal) || entry.Key is "te" or "content-type" || entry.Key[0] == ':');
     }
 
     [Fact]

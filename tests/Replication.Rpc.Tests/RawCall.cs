@@ -44,5 +44,6 @@ internal static class RawCall
         return response;
     }
 
-    public static byte[] Frame(IMessage message) => [0, .. BitConverter.GetBytes(IPAddress.HostToNetworkOrder(message.CalculateSize())), .. message.ToByteArray()];
+    public static byte[] Frame(IMessage message) =>
+        [0, .. BitConverter.GetBytes(IPAddress.HostToNetworkOrder(message.CalculateSize())), .. message.ToByteArray()];
 }

@@ -5,8 +5,8 @@ using Replication.Simulation.Workload;
 namespace Replication.Simulation;
 
 /// <summary>
-/// One life of a pair, again and again: each time a node dies at its next write (of record, manifest, overlays, marks or disk). What was under way then is there, or not, or
-/// in part; the node is opened again on that, and everything must hold.
+/// One life of a pair, again and again: each time a node dies at its next write (of record, manifest, overlays, marks or disk). What was under way then is
+/// there, or not, or in part; the node is opened again on that, and everything must hold.
 /// </summary>
 public sealed class CrashPointTests(ITestOutputHelper output)
 {
@@ -40,7 +40,8 @@ public sealed class CrashPointTests(ITestOutputHelper output)
         }
         catch (SimulationFailureException e)
         {
-            throw new SimulationFailureException($"{e.Message}\n\n{string.Join('\n', story.TakeLast(200))}\n\nseed {seed}: the {(secondaryDies ? "secondary" : "primary")} died at its write {atWrite}");
+            throw new SimulationFailureException($"{e.Message}\n\n{string.Join('\n', story.TakeLast(200))}\n\nseed {seed}: the "
+                + $"{(secondaryDies ? "secondary" : "primary")} died at its write {atWrite}");
         }
         finally
         {

@@ -49,7 +49,8 @@ internal sealed class SimulationRun
         catch (SimulationFailureException e)
         {
             throw new SimulationFailureException(string.Create(CultureInfo.InvariantCulture,
-                $"{e.Message}\n\nThe last of what happened:\n{string.Join('\n', _story)}\n\nstep {Steps}; again with: ./dev simulate --seed {Seed} --steps {Math.Max(steps, Steps)}"));
+                $"{e.Message}\n\nThe last of what happened:\n{string.Join('\n', _story)}\n\nstep {Steps}; again with: ./dev simulate --seed "
+                + $"{Seed} --steps {Math.Max(steps, Steps)}"));
         }
         finally
         {

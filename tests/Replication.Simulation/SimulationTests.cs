@@ -60,7 +60,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         long began = System.Diagnostics.Stopwatch.GetTimestamp();
         run.Run(steps);
         double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds;
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}: {run.Steps} steps, {run.Episodes} pairs, {run.Events} events, {seconds:0.0} s, trace {run.TraceHash:x16}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}: {run.Steps} steps, {run.Episodes} pairs, {run.Events} events, "
+            + $"{seconds:0.0} s, trace {run.TraceHash:x16}"));
         return run;
     }
 

@@ -3,7 +3,8 @@ using Replication.Block;
 namespace Replication.Testing;
 
 /// <summary>A node whose requests wait until the test releases or fails them, in any order. A released request is applied to the child then.</summary>
-public sealed class DeferredNode(BlockNode child, string? name = null) : BlockNode(name ?? $"deferred({child.Name})", child.LengthBytes, NodeCapabilities.AllNative)
+public sealed class DeferredNode(BlockNode child, string? name = null) : BlockNode(
+    name ?? $"deferred({child.Name})", child.LengthBytes, NodeCapabilities.AllNative)
 {
     private readonly Lock _lock = new();
     private readonly List<DeferredRequest> _pending = []; // guarded by _lock

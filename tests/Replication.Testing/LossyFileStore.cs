@@ -3,7 +3,10 @@ using Replication.Block.Files;
 
 namespace Replication.Testing;
 
-/// <summary>A directory in memory that loses power: of files made or removed since the names were last made durable any may be there, and their content is as <see cref="LossyNode"/>s lose it.</summary>
+/// <summary>
+/// A directory in memory that loses power: of files made or removed since the names were last made durable any
+/// may be there, and their content is as <see cref="LossyNode"/>s lose it.
+/// </summary>
 public sealed class LossyFileStore : IFileStore
 {
     private readonly Dictionary<string, LossyNode> _files = [];

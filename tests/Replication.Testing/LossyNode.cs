@@ -3,7 +3,8 @@ using Replication.Block;
 namespace Replication.Testing;
 
 /// <summary>
-/// A disk in memory that loses power: what was not flushed is kept or lost sector by sector, in any of its versions (<see cref="Crash"/>). Operations complete at once, one at a time.
+/// A disk in memory that loses power: what was not flushed is kept or lost sector by sector, in any of its
+/// versions (<see cref="Crash"/>). Operations complete at once, one at a time.
 /// </summary>
 public sealed class LossyNode : BlockNode
 {
@@ -93,7 +94,8 @@ public sealed class LossyNode : BlockNode
         bool allocated = _allocated[page];
         while (page < _allocated.Length && page * PageBytes < range.EndBytes && _allocated[page] == allocated)
             page++;
-        return new(new Extent(Math.Min(page * PageBytes, range.EndBytes) - range.OffsetBytes, allocated ? ExtentFlags.Data : ExtentFlags.Hole | ExtentFlags.Zero));
+        return new(
+            new Extent(Math.Min(page * PageBytes, range.EndBytes) - range.OffsetBytes, allocated ? ExtentFlags.Data : ExtentFlags.Hole | ExtentFlags.Zero));
     }
 
     private static byte[] Filled(long lengthBytes, byte fill)

@@ -2,7 +2,9 @@ using Replication.Block;
 
 namespace Replication.Testing;
 
-/// <summary>A disk in memory. Operations complete at once and are atomic with respect to each other; 4 KiB blocks remember whether they are allocated.</summary>
+/// <summary>
+/// A disk in memory. Operations complete at once and are atomic with respect to each other; 4 KiB blocks remember whether they are allocated.
+/// </summary>
 public sealed class MemoryNode : BlockNode
 {
     private const int AllocationBytes = 4096;

@@ -2,7 +2,9 @@ using Replication.Block;
 
 namespace Replication.Testing;
 
-/// <summary>Applies requests on threads of its own, in an order of its own: what a peer with many requests in flight does. Flushes and reads go through.</summary>
+/// <summary>
+/// Applies requests on threads of its own, in an order of its own: what a peer with many requests in flight does. Flushes and reads go through.
+/// </summary>
 public sealed class ShufflingNode : BlockNode
 {
     private readonly BlockNode _child;

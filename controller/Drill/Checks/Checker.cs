@@ -4,7 +4,10 @@ using Replication.Controller.Nodes;
 
 namespace Replication.Controller.Drill.Checks;
 
-/// <summary>Compares every byte of what a guest sees, or of what lies on a disk, with the model. The guests may go on meanwhile: what is being compared is kept free of them.</summary>
+/// <summary>
+/// Compares every byte of what a guest sees, or of what lies on a disk, with the model. The guests may
+/// go on meanwhile: what is being compared is kept free of them.
+/// </summary>
 internal sealed class Checker(GroupModel model)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(1);
@@ -12,7 +15,9 @@ internal sealed class Checker(GroupModel model)
     // A reader that fills nothing is seen: no model byte survives in the buffer.
     private const byte Poison = 0x5C;
 
-    /// <summary>Reads all of the disks as <paramref name="guest"/> sees them. Returns the first difference, with the count of all; null where there is none.</summary>
+    /// <summary>
+    /// Reads all of the disks as <paramref name="guest"/> sees them. Returns the first difference, with the count of all; null where there is none.
+    /// </summary>
     public async Task<Mismatch?> CompareAsync(NodeSide guest, IReadOnlyList<BlockNode> disks, CancellationToken cancellationToken)
     {
         Mismatch? found = null;

@@ -6,7 +6,8 @@ using Replication.Controller.Nodes;
 namespace Replication.Controller.Drill.Guests;
 
 /// <summary>
-/// A VM that writes as fast as it is answered, several requests in flight, each of its own seeded stream; every reply goes into the model and every read is compared.
+/// A VM that writes as fast as it is answered, several requests in flight, each of its own seeded
+/// stream; every reply goes into the model and every read is compared.
 /// </summary>
 internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<BlockNode> disks, ulong seed, int lanes)
 {

@@ -25,7 +25,10 @@ internal static class Workload
             < 63 => new Drawn(disk, RequestKind.Write, Anywhere(ref random, lengthBytes, 1 + random.Below(9000)), flags),
             < 66 => new Drawn(disk, RequestKind.Write, Anywhere(ref random, lengthBytes, 1 + random.Below(Limits.RequestBytes)), flags),
             < 68 => new Drawn(disk, RequestKind.Write, AtEnd(ref random, lengthBytes), flags),
-            < 73 => new Drawn(disk, RequestKind.Zero, Anywhere(ref random, lengthBytes, 1 + random.Below(64 << 10)), random.Below(2) == 0 ? WriteFlags.NoUnmap : WriteFlags.None),
+            < 73 =>
+                new Drawn(
+                    disk, RequestKind.Zero, Anywhere(ref random, lengthBytes, 1 + random.Below(64 << 10)),
+                    random.Below(2) == 0 ? WriteFlags.NoUnmap : WriteFlags.None),
             < 75 => new Drawn(disk, RequestKind.Zero, Aligned(ref random, lengthBytes, 1 + random.Below(Limits.RequestBytes / Page)), flags),
             < 80 => new Drawn(disk, RequestKind.Trim, Anywhere(ref random, lengthBytes, 1 + random.Below(64 << 10)), WriteFlags.None),
             < 82 => new Drawn(disk, RequestKind.Flush, default, WriteFlags.None),

@@ -4,8 +4,8 @@ using Replication.Controller.Nodes;
 namespace Replication.Controller.Drill.Model;
 
 /// <summary>
-/// A checkpoint is one instant. No request that came after it can have been acknowledged before one that came before it was sent: such a pair proves that the disks, or
-/// parts of them, were cut at different moments.
+/// A checkpoint is one instant. No request that came after it can have been acknowledged before one that came before it was sent: such a pair proves that the
+/// disks, or parts of them, were cut at different moments.
 /// </summary>
 internal static class CutOrder
 {
@@ -21,6 +21,8 @@ internal static class CutOrder
             return null;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"the checkpoint is no single instant: the {(guest == NodeSide.Primary ? "primary" : "secondary")} guest's {first.Kind} on disk{first.Disk} at {first.Range} was acknowledged before its {last.Kind} on disk{last.Disk} at {last.Range} was sent, but only the second came before the checkpoint");
+            $"the checkpoint is no single instant: the {(guest == NodeSide.Primary ? "primary" : "secondary")} guest's {first.Kind} on disk{first.Disk} at "
+            + $"{first.Range} was acknowledged before its {last.Kind} on disk{last.Disk} at {last.Range} was sent, but "
+            + $"only the second came before the checkpoint");
     }
 }

@@ -6,8 +6,8 @@ namespace Replication.Controller.Drill.Model;
 /// The bytes of one disk as they must be, on both sides. Guarded by the <see cref="GroupModel"/>'s lock.
 /// </summary>
 /// <remarks>
-/// <c>Primary</c> is what the primary's guest has had acknowledged. <c>View</c> is what the secondary's guest must see: the primary as of the last checkpoint, and its
-/// own writes since; where a request was in flight with that checkpoint, an <see cref="EitherOr"/> stands over it.
+/// <c>Primary</c> is what the primary's guest has had acknowledged. <c>View</c> is what the secondary's guest must see: the primary as of the last checkpoint,
+/// and its own writes since; where a request was in flight with that checkpoint, an <see cref="EitherOr"/> stands over it.
 /// </remarks>
 internal sealed class DiskModel(int number, byte[] content)
 {

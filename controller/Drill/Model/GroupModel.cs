@@ -1,14 +1,14 @@
 // The byte model of a pair: what every byte of every disk must be, on both sides, while two guests write and checkpoints are taken under them.
 //
-// What is known for certain: a guest never has two requests of its own in flight that overlap, so each request's outcome is its own. A request that was acknowledged
-// before `checkpoint` was called is before it; one that is sent after it returned is after it. What was in flight with a checkpoint is wholly before or wholly after
-// (the contract says no more): an EitherOr, settled by the first read that can tell.
+// What is known for certain: a guest never has two requests of its own in flight that overlap, so each request's outcome is its own. A request that was
+// acknowledged before `checkpoint` was called is before it; one that is sent after it returned is after it. What was in flight with a checkpoint is wholly
+// before or wholly after (the contract says no more): an EitherOr, settled by the first read that can tell.
 //
-// To keep each EitherOr independent of the others, requests of the two guests that overlap each other are kept apart while a checkpoint is announced or taken, and
-// a range that one request used during a checkpoint is not used again until the checkpoint has ended. At all other times the two guests race freely.
+// To keep each EitherOr independent of the others, requests of the two guests that overlap each other are kept apart while a checkpoint is announced or taken,
+// and a range that one request used during a checkpoint is not used again until the checkpoint has ended. At all other times the two guests race freely.
 //
-// One thing ties them together: a checkpoint cuts all disks at one instant. If the view holds a request that was sent after another one had been acknowledged, it
-// holds that one too (`CheckCut`). A lost ordering between two disks shows here and nowhere else.
+// One thing ties them together: a checkpoint cuts all disks at one instant. If the view holds a request that was sent after another one had been acknowledged,
+// it holds that one too (`CheckCut`). A lost ordering between two disks shows here and nowhere else.
 
 using Replication.Block;
 using Replication.Controller.Nodes;

@@ -3,7 +3,9 @@ using Replication.Controller.Nodes;
 
 namespace Replication.Controller.Drill.Model;
 
-/// <summary>One request of a guest, from the moment at which it is about to be sent. Fields that are set after construction are guarded by the model's lock.</summary>
+/// <summary>
+/// One request of a guest, from the moment at which it is about to be sent. Fields that are set after construction are guarded by the model's lock.
+/// </summary>
 internal sealed class GuestRequest(NodeSide guest, int disk, RequestKind kind, BlockRange range, Memory<byte> buffer)
 {
     public NodeSide Guest { get; } = guest;

@@ -7,8 +7,8 @@ namespace Replication.Controller.Drill.Pair;
 /// A wire between the two nodes that can be cut: passes TCP connections on, and stops doing so on request.
 /// </summary>
 /// <remarks>
-/// As on a real wire, a cut loses nothing that TCP had taken: no connection ends, bytes stay where they are, and those of a session that has long been given up arrive once the wire is whole
-/// again. That is what the drill is about. Connections that are made during a cut are taken and lead nowhere until then.
+/// As on a real wire, a cut loses nothing that TCP had taken: no connection ends, bytes stay where they are, and those of a session that has long been given up
+/// arrive once the wire is whole again. That is what the drill is about. Connections that are made during a cut are taken and lead nowhere until then.
 /// </remarks>
 internal sealed class LinkRelay : IAsyncDisposable
 {

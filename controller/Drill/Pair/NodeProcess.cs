@@ -102,7 +102,11 @@ internal sealed class NodeProcess : IAsyncDisposable
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
         if (_process.HasExited)
-            throw new DrillException(string.Create(CultureInfo.InvariantCulture, $"{_name} had ended by itself with exit code {_process.ExitCode} (log: {_logPath})"));
+        {
+            throw new DrillException(
+                string.Create(CultureInfo.InvariantCulture, $"{_name} had ended by itself with exit code {_process.ExitCode} (log: {_logPath})"));
+        }
+
         _ = Libc.Kill(_process.Id, Libc.SIGTERM);
         try
         {
@@ -114,7 +118,10 @@ internal sealed class NodeProcess : IAsyncDisposable
         }
 
         if (_process.ExitCode != 0)
-            throw new DrillException(string.Create(CultureInfo.InvariantCulture, $"{_name} ended with exit code {_process.ExitCode} after SIGTERM (log: {_logPath})"));
+        {
+            throw new DrillException(
+                string.Create(CultureInfo.InvariantCulture, $"{_name} ended with exit code {_process.ExitCode} after SIGTERM (log: {_logPath})"));
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -107,7 +107,8 @@ internal sealed class ProcessPair(DrillOptions options, PairShape shape, PairDir
 
     private async Task BeginAsync(NodeSide side, string config, CancellationToken cancellationToken)
     {
-        NodeProcess process = NodeProcess.Start(HostPrograms.Find(side == NodeSide.Primary ? "replication-primary" : "replication-secondary"), config, directory.LogPath(side));
+        NodeProcess process = NodeProcess.Start(
+            HostPrograms.Find(side == NodeSide.Primary ? "replication-primary" : "replication-secondary"), config, directory.LogPath(side));
         try
         {
             ReadyLine ready = await process.WaitReadyAsync(cancellationToken);

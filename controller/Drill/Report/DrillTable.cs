@@ -26,7 +26,8 @@ internal static class DrillTable
         if (report.SyncedBytes is { } synced)
             figures.AddRow("travelled by resync", SizeText.Format(synced));
         figures.AddRow("checkpoints taken / failed", $"{report.Checkpoints.Taken} / {report.Checkpoints.Failed}");
-        figures.AddRow("pause p50 / p99 / max", $"{Ms(report.Checkpoints.HoldP50Ms)} / {Ms(report.Checkpoints.HoldP99Ms)} / {Ms(report.Checkpoints.HoldMaxMs)}");
+        figures.AddRow(
+            "pause p50 / p99 / max", $"{Ms(report.Checkpoints.HoldP50Ms)} / {Ms(report.Checkpoints.HoldP99Ms)} / {Ms(report.Checkpoints.HoldMaxMs)}");
         figures.AddRow("of which drain / commit, p99", $"{Ms(report.Checkpoints.DrainP99Ms)} / {Ms(report.Checkpoints.CommitP99Ms)}");
         foreach (DrillReport.GuestWork guest in report.Guests)
             figures.AddRow($"{guest.Node} guest", $"{guest.Requests} requests, {SizeText.Format(guest.WrittenBytes)} written");

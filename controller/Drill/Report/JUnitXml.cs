@@ -31,7 +31,9 @@ internal static class JUnitXml
                     : new XElement("failure", new XAttribute("message", Xml(phase.Detail)))))))));
 
     private static XElement? Property(string name, object? value) =>
-        value is null ? null : new XElement("property", new XAttribute("name", name), new XAttribute("value", Convert.ToString(value, CultureInfo.InvariantCulture)!));
+        value is null
+            ? null
+            : new XElement("property", new XAttribute("name", name), new XAttribute("value", Convert.ToString(value, CultureInfo.InvariantCulture)!));
 
     private static string Seconds(double ms) => (ms / 1000).ToString("0.000", CultureInfo.InvariantCulture);
 

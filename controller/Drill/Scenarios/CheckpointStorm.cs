@@ -58,7 +58,8 @@ internal sealed class CheckpointStorm : IScenario
         compared++;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{run.Checkpoints.Count} checkpoints under {SizeText.Format(run.PrimaryGuest!.WrittenBytes)} and {SizeText.Format(run.SecondaryGuest!.WrittenBytes)}; the view compared {compared} times");
+            $"{run.Checkpoints.Count} checkpoints under {SizeText.Format(run.PrimaryGuest!.WrittenBytes)} and "
+            + $"{SizeText.Format(run.SecondaryGuest!.WrittenBytes)}; the view compared {compared} times");
     }
 
     private static async Task<string> StopAsync(DrillRun run, CancellationToken cancellationToken)

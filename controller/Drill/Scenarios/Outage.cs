@@ -6,12 +6,15 @@ using Replication.Controller.Nodes;
 
 namespace Replication.Controller.Drill.Scenarios;
 
-/// <summary>The secondary is lost and comes back: the steps of every scenario in which the primary goes on alone for a while (No hostage, No lost dirt, Whole).</summary>
+/// <summary>
+/// The secondary is lost and comes back: the steps of every scenario in which the primary goes on alone for a while (No hostage, No lost dirt, Whole).
+/// </summary>
 internal static class Outage
 {
     /// <summary>
-    /// Waits, the primary's guest writing, until the mirror is detached and then for as long as the outage lasts. Fails where a write took longer than the deadline allows, once, or, sent beside a detached mirror,
-    /// longer than a local one. Call <see cref="Guests.Guest.BeginMeasuring"/> before the outage begins.
+    /// Waits, the primary's guest writing, until the mirror is detached and then for as long as the outage lasts. Fails where a write took longer than the
+    /// deadline allows, once, or, sent beside a detached mirror, longer than a local one. Call
+    /// <see cref="Guests.Guest.BeginMeasuring"/> before the outage begins.
     /// </summary>
     public static async Task<string> LiveThroughAsync(DrillRun run, TimeSpan length, CancellationToken cancellationToken)
     {
@@ -32,10 +35,14 @@ internal static class Outage
         Judge("beside a detached mirror", later, times.Slack);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"detached after {detached.TotalMilliseconds:0} ms; the longest write took {first.TotalMilliseconds:0} ms (deadline {times.Deadline.TotalMilliseconds:0} ms), {later.TotalMilliseconds:0} ms afterwards");
+            $"detached after {detached.TotalMilliseconds:0} ms; the longest write took {first.TotalMilliseconds:0} ms (deadline "
+            + $"{times.Deadline.TotalMilliseconds:0} ms), {later.TotalMilliseconds:0} ms afterwards");
     }
 
-    /// <summary>Both guests write on for a share of the drill's time. One outage is one detachment, and nobody was promoted: both are where they were, in the generation in which they were.</summary>
+    /// <summary>
+    /// Both guests write on for a share of the drill's time. One outage is one detachment, and nobody was
+    /// promoted: both are where they were, in the generation in which they were.
+    /// </summary>
     /// <param name="run">The drill.</param>
     /// <param name="share">Of its time.</param>
     /// <param name="outages">How many there have been.</param>
@@ -53,7 +60,8 @@ internal static class Outage
         if (primary.Generation.Number != generation || secondary.Generation.Number != generation || secondary.Stage != NodeStage.Running)
         {
             throw new DrillException(
-                $"a false failover: the primary is {WireNames.Of(primary.Stage)} in generation {primary.Generation.Number}, the secondary {WireNames.Of(secondary.Stage)} in generation {secondary.Generation.Number}; both were in {generation}");
+                $"a false failover: the primary is {WireNames.Of(primary.Stage)} in generation {primary.Generation.Number}, the secondary "
+                + $"{WireNames.Of(secondary.Stage)} in generation {secondary.Generation.Number}; both were in {generation}");
         }
 
         return $"{Takeover.Written(run)}; mirror-detached events: {detached}; generation {generation} on both nodes";
@@ -64,7 +72,9 @@ internal static class Outage
     {
         long began = Stopwatch.GetTimestamp();
         long syncedBytes = await BringBackAsync(run, cancellationToken);
-        return string.Create(CultureInfo.InvariantCulture, $"{SizeText.Format(syncedBytes)} travelled in {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0} ms, the guests writing");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{SizeText.Format(syncedBytes)} travelled in {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0} ms, the guests writing");
     }
 
     /// <summary>The same with the primary's guest at rest, so that it is known what may travel: what is marked, and no more.</summary>
@@ -77,7 +87,8 @@ internal static class Outage
         if (syncedBytes > markedBytes)
             throw new DrillException($"{syncedBytes} bytes travelled, and only {markedBytes} were marked");
         run.PrimaryGuest.Resume();
-        return $"{SizeText.Format(markedBytes)} were marked, {SizeText.Format(syncedBytes)} travelled, of {SizeText.Format(run.Options.Disks * run.Options.SizeBytes)}";
+        return $"{SizeText.Format(markedBytes)} were marked, {SizeText.Format(syncedBytes)} travelled, of "
+            + $"{SizeText.Format(run.Options.Disks * run.Options.SizeBytes)}";
     }
 
     /// <summary>All is equal again, both guests at rest; then both nodes end well.</summary>
@@ -101,7 +112,11 @@ internal static class Outage
             if (status.Stage == stage)
                 return;
             if (Stopwatch.GetElapsedTime(began) > Limits.Settle)
-                throw new DrillException($"the {(side == NodeSide.Primary ? "primary" : "secondary")} is still {WireNames.Of(status.Stage)} after {Limits.Settle.TotalSeconds:0} s, not {WireNames.Of(stage)}");
+            {
+                throw new DrillException($"the {(side == NodeSide.Primary ? "primary" : "secondary")} is still {WireNames.Of(status.Stage)} after "
+                    + $"{Limits.Settle.TotalSeconds:0} s, not {WireNames.Of(stage)}");
+            }
+
             await Task.Delay(Limits.StatusInterval, cancellationToken);
         }
     }
@@ -120,7 +135,8 @@ internal static class Outage
         if (longest > most)
         {
             throw new DrillException(string.Create(
-                CultureInfo.InvariantCulture, $"a write of the primary's guest took {longest.TotalMilliseconds:0} ms {when}; {most.TotalMilliseconds:0} ms are the most"));
+                CultureInfo.InvariantCulture,
+                $"a write of the primary's guest took {longest.TotalMilliseconds:0} ms {when}; {most.TotalMilliseconds:0} ms are the most"));
         }
     }
 }

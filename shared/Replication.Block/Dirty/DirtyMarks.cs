@@ -5,17 +5,19 @@ using Replication.Block.State;
 namespace Replication.Block.Dirty;
 
 /// <summary>
-/// Which blocks of a primary's disk may differ from the secondary's: marked in a file before the difference can arise, and cleared in it after a flush of the mirror.
+/// Which blocks of a primary's disk may differ from the secondary's: marked in a file before the
+/// difference can arise, and cleared in it after a flush of the mirror.
 /// </summary>
 /// <remarks>
 /// <para>Invariant No lost dirt: at any instant, and after a kill at any instant, every block that may differ is marked in the file. More may be marked.</para>
-/// <para>A mark is either <i>unflushed</i> (the block was forwarded, or equal; a flush of the mirror clears it) or it <i>needs a copy</i> (<see cref="_needsCopy"/>: nothing on its way makes the
-/// block equal, so only a copy, or a forwarded write that covers it, turns it into the first kind).</para>
-/// <para>What a flush may clear is decided by phases, as RCU decides what may be freed. Every write notes its blocks as touched in the phase that is current under its range lock. A pass
-/// flips the phase, waits for the quorum's writes and then for the mirror's answers, flushes, and clears what was touched in the old phase alone. A touch is also the writer's claim against a
-/// clear that runs beside it: see <see cref="PersistentBitmap.ReleaseAsync"/>.</para>
-/// <para>Order for a writer or copier, all under the quorum's range lock: touch; mark; then either demand a copy, or enqueue the forward and say so. Touch before mark before demand:
-/// the pass relies on it.</para>
+/// <para>A mark is either <i>unflushed</i> (the block was forwarded, or equal; a flush of the mirror clears it) or it <i>needs a copy</i>
+/// (<see cref="_needsCopy"/>: nothing on its way makes the block equal, so only a copy, or a forwarded
+/// write that covers it, turns it into the first kind).</para>
+/// <para>What a flush may clear is decided by phases, as RCU decides what may be freed. Every write notes its blocks as touched in the phase that is current
+/// under its range lock. A pass flips the phase, waits for the quorum's writes and then for the mirror's answers, flushes, and clears what was touched in the
+/// old phase alone. A touch is also the writer's claim against a clear that runs beside it: see <see cref="PersistentBitmap.ReleaseAsync"/>.</para>
+/// <para>Order for a writer or copier, all under the quorum's range lock: touch; mark; then either demand a copy, or enqueue the forward and say so. Touch
+/// before mark before demand: the pass relies on it.</para>
 /// </remarks>
 public sealed class DirtyMarks : IAsyncDisposable
 {
@@ -77,7 +79,9 @@ public sealed class DirtyMarks : IAsyncDisposable
         return _bitmap.MarkAsync(first, count);
     }
 
-    /// <summary>A range that was touched is on its way to the mirror, behind everything that was before: blocks that it covers wholly need no copy any more.</summary>
+    /// <summary>
+    /// A range that was touched is on its way to the mirror, behind everything that was before: blocks that it covers wholly need no copy any more.
+    /// </summary>
     public void Forwarded(BlockRange range)
     {
         if (_needsCopy.Count == 0)
@@ -118,8 +122,9 @@ public sealed class DirtyMarks : IAsyncDisposable
     }
 
     /// <summary>
-    /// A mirror session begins: no write is under way, and from here on every one is forwarded. With <paramref name="copyMarked"/> what is marked needs a copy; without, a pass over the
-    /// whole disk is about to compare or copy everything, and says with <see cref="SettleAll"/> that it is done. Returns the session's number, for its passes.
+    /// A mirror session begins: no write is under way, and from here on every one is forwarded. With <paramref name="copyMarked"/> what is marked needs a copy;
+    /// without, a pass over the whole disk is about to compare or copy everything, and says with
+    /// <see cref="SettleAll"/> that it is done. Returns the session's number, for its passes.
     /// </summary>
     public async ValueTask<long> BeginSessionAsync(bool copyMarked)
     {
@@ -152,8 +157,8 @@ public sealed class DirtyMarks : IAsyncDisposable
     }
 
     /// <summary>
-    /// Begins a pass; null where one is under way, or the session is not that one any more. The caller then waits for every write that holds the range lock now, then for the mirror's
-    /// answer to everything enqueued, then for a flush; and ends or abandons the pass.
+    /// Begins a pass; null where one is under way, or the session is not that one any more. The caller then waits for every write that holds the range lock
+    /// now, then for the mirror's answer to everything enqueued, then for a flush; and ends or abandons the pass.
     /// </summary>
     public CleaningPass? TryBeginPass(long session)
     {

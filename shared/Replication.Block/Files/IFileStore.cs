@@ -1,6 +1,8 @@
 namespace Replication.Block.Files;
 
-/// <summary>A directory in which a node keeps files of its own; a simulator puts memory behind it. Failures are <see cref="IOException"/>s that name the file.</summary>
+/// <summary>
+/// A directory in which a node keeps files of its own; a simulator puts memory behind it. Failures are <see cref="IOException"/>s that name the file.
+/// </summary>
 public interface IFileStore
 {
     /// <summary>Where the files are, for messages.</summary>

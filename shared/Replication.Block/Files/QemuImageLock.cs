@@ -3,7 +3,8 @@ using Replication.Block.Linux;
 namespace Replication.Block.Files;
 
 /// <summary>
-/// The byte locks with which QEMU's programs keep each other off an image, so that qemu-img, qemu-nbd and a VM see a disk that a node has open, and a node sees theirs.
+/// The byte locks with which QEMU's programs keep each other off an image, so that qemu-img, qemu-nbd and
+/// a VM see a disk that a node has open, and a node sees theirs.
 /// </summary>
 /// <remarks>
 /// Who uses a permission holds a shared lock on byte 100 + permission; who does not let others use it holds one on byte 200 + permission. Everybody first takes

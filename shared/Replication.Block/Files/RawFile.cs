@@ -190,7 +190,8 @@ public sealed class RawFile : BlockNode
     }
 
     // A hole that ends with the file, in the middle of a page, would leave that page where it is. The length of the file stays.
-    private static BlockRange WithLastPage(BlockRange range) => BlockRange.FromBounds(range.OffsetBytes, (range.EndBytes + PageBytes - 1) / PageBytes * PageBytes);
+    private static BlockRange WithLastPage(BlockRange range) =>
+        BlockRange.FromBounds(range.OffsetBytes, (range.EndBytes + PageBytes - 1) / PageBytes * PageBytes);
 
     private int WriteZeroPieces(BlockRange range)
     {

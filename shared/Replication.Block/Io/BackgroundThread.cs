@@ -2,7 +2,8 @@ namespace Replication.Block;
 
 /// <summary>The real worker: one thread of its own for a node's background work.</summary>
 /// <remarks>
-/// A piece that waits for a device lets the next one begin; it goes on where its wait ended. The queue holds a few pieces per disk and checkpoint, all of this node's own making.
+/// A piece that waits for a device lets the next one begin; it goes on where its wait ended. The queue holds a
+/// few pieces per disk and checkpoint, all of this node's own making.
 /// </remarks>
 public sealed class BackgroundThread : IBackgroundWorker
 {

@@ -1,7 +1,8 @@
 namespace Replication.Block;
 
 /// <summary>
-/// A small set of threads for system calls that wait for a device (fdatasync, zeroing of much), so that neither a connection's thread nor .NET's thread pool does.
+/// A small set of threads for system calls that wait for a device (fdatasync, zeroing of much), so
+/// that neither a connection's thread nor .NET's thread pool does.
 /// </summary>
 /// <remarks>
 /// One queue, first come first served. A job's continuation runs on the worker inside an <see cref="IoBatch"/>. The queue is bounded

@@ -5,9 +5,9 @@ namespace Replication.Block;
 
 /// <summary>Flushes of one disk for everybody who needs one: shared by those that wait together, and never two at a time.</summary>
 /// <remarks>
-/// The kernel tells a failed writeback once, to one of the flushes that are under way, and drops the pages that it could not write: a second flush, beside the failed one or behind it, succeeds though they
-/// are gone. So there is never a second one beside it; a failure is acted on (<see cref="Failed"/>) before the next begins; and where somebody else's flush has met it the guest's next one fails,
-/// which would have failed without that.
+/// The kernel tells a failed writeback once, to one of the flushes that are under way, and drops the pages that it could not write: a second flush, beside the
+/// failed one or behind it, succeeds though they are gone. So there is never a second one beside it; a failure is acted on (<see cref="Failed"/>) before the
+/// next begins; and where somebody else's flush has met it the guest's next one fails, which would have failed without that.
 /// </remarks>
 internal sealed class DiskFlush
 {
@@ -60,12 +60,17 @@ internal sealed class DiskFlush
     public int Failures => Volatile.Read(ref _failures);
 
     /// <summary>A flush by another way to the same disk, for who has written there since <paramref name="failuresBefore"/> of them had failed.</summary>
-    /// <exception cref="BlockException">It failed, or somebody else's has since then: that one may have lost what this one finds nothing of any more.</exception>
+    /// <exception cref="BlockException">It failed, or somebody else's has since then: that one may have
+    /// lost what this one finds nothing of any more.</exception>
     public async ValueTask FlushThroughAsync(BlockNode alias, int failuresBefore)
     {
         await RunAsync(alias);
         if (Failures != failuresBefore)
-            throw new BlockException(BlockErrorKind.Io, alias.Name, BlockOperation.Flush, default, "another flush of the disk has failed meanwhile: what was written before it may be lost");
+        {
+            throw new BlockException(
+                BlockErrorKind.Io, alias.Name, BlockOperation.Flush, default,
+                "another flush of the disk has failed meanwhile: what was written before it may be lost");
+        }
     }
 
     /// <summary>What has failed until now is not the guest's affair: it has not written to the disk yet.</summary>

@@ -131,7 +131,9 @@ internal sealed unsafe class PosixFile : IDisposable
     {
         Statx64 result;
         int failed = Statx(_descriptor, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &result);
-        status = failed < 0 ? default : new FileStatus(result.Mode & S_IFMT, (long)result.Size, ((ulong)result.DeviceMajor << 32) | result.DeviceMinor, result.Inode);
+        status = failed < 0
+            ? default
+            : new FileStatus(result.Mode & S_IFMT, (long)result.Size, ((ulong)result.DeviceMajor << 32) | result.DeviceMinor, result.Inode);
         return failed < 0 ? LastError : 0;
     }
 

@@ -7,10 +7,10 @@ namespace Replication.Block.Locks;
 /// The gate of a consistency group: requests hold it shared from their first lookup to their completion; a checkpoint or a failover takes it exclusively.
 /// </summary>
 /// <remarks>
-/// Purpose: one instant for all disks at which no request is under way. The shared side is a counter in a shard that the thread usually has to itself, so the hot path takes
-/// no lock. Correct because both sides store first and look second, with a full fence between: an entrant counts itself, then reads the flag; the closer sets
-/// the flag, then reads the counters. At least one of them sees the other. Who finds the gate shut uncounts itself and waits: it belongs to the next
-/// epoch, and is counted again by <see cref="Open"/> before anybody can close the gate anew. Not reentrant: who holds the gate must not enter
+/// Purpose: one instant for all disks at which no request is under way. The shared side is a counter in a shard that the thread usually has to itself, so the
+/// hot path takes no lock. Correct because both sides store first and look second, with a full fence between: an entrant counts itself, then reads the flag;
+/// the closer sets the flag, then reads the counters. At least one of them sees the other. Who finds the gate shut uncounts itself and waits: it belongs to the
+/// next epoch, and is counted again by <see cref="Open"/> before anybody can close the gate anew. Not reentrant: who holds the gate must not enter
 /// again, for a closer in between would wait for the first stay and hold up the second.
 /// </remarks>
 public sealed class GroupGate(TimeProvider time)

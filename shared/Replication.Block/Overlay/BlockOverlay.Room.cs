@@ -75,8 +75,8 @@ public sealed partial class BlockOverlay
                 runEnd = SameAllocation(left.OffsetBytes / _blockSizeBytes, runEnd);
             var run = BlockRange.FromBounds(left.OffsetBytes, Math.Min(runEnd * _blockSizeBytes, left.EndBytes));
             ReadOnlyMemory<byte> part = content.Slice((int)(run.OffsetBytes - offsetBytes), (int)run.LengthBytes);
-            // A block that has its content in the first file keeps it there, also where that file system finds no room for new content. One that has none is new, or a hole that is held: in the spill file it is a
-            // hole too, so a part of it is enough.
+            // A block that has its content in the first file keeps it there, also where that file system finds no room for new content. One that has none is
+            // new, or a hole that is held: in the spill file it is a hole too, so a part of it is enough.
             long first = run.OffsetBytes / _blockSizeBytes;
             bool maySpill = place == _main && !(_main.Allocated[first] && _main.Marks.Bits.AnySet(first, EndBlock(run) - first));
             BlockException? full = await TryWriteAsync(place, run, part);

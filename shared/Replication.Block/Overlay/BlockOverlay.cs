@@ -5,10 +5,12 @@ namespace Replication.Block.Overlay;
 
 /// <summary>The content of some blocks of a disk, laid over what is below: the active or the hidden disk of one epoch.</summary>
 /// <remarks>
-/// <para>A sparse data file as long as the disk, and the marks of the blocks that it holds; where a spill directory is configured a second such pair, which takes what the first one has no room for. A block that is marked in the
-/// spill file lies there, whatever the first file says, and stays there; so it is looked up there first. Without a spill directory that is one look at a null.</para>
-/// <para>Data first, then the mark: a marked block is whole. A live overlay gives nothing back that is marked: nothing is unmarked but by the commit (the first file's marks before the spill file's), no place is used
-/// twice; so a reader that has seen a mark may take its time. What a failed write leaves in blocks that are not marked is given back, or stays there, counted.</para>
+/// <para>A sparse data file as long as the disk, and the marks of the blocks that it holds; where a spill directory is configured a second such pair, which
+/// takes what the first one has no room for. A block that is marked in the spill file lies there, whatever the first file says, and stays
+/// there; so it is looked up there first. Without a spill directory that is one look at a null.</para>
+/// <para>Data first, then the mark: a marked block is whole. A live overlay gives nothing back that is marked: nothing is unmarked but by the commit (the first
+/// file's marks before the spill file's), no place is used twice; so a reader that has seen a mark may take its time. What a failed
+/// write leaves in blocks that are not marked is given back, or stays there, counted.</para>
 /// <para>Room: an undo copy takes what the budget has, then spills; the guest also has the reserve. See <see cref="OverlayBudget"/>.</para>
 /// </remarks>
 public sealed partial class BlockOverlay : IAsyncDisposable
@@ -49,7 +51,8 @@ public sealed partial class BlockOverlay : IAsyncDisposable
     public long NextHeld(long block, long end) => _main.Marks.Bits.NextSet(block, _spill is null ? end : _spill.Marks.Bits.NextSet(block, end));
 
     /// <summary>First block in [block, end) that it does not hold; end where there is none.</summary>
-    public long NextUnheld(long block, long end) => _spill is null ? _main.Marks.Bits.NextClear(block, end) : NextClearInBoth(_main.Marks.Bits, _spill.Marks.Bits, block, end);
+    public long NextUnheld(long block, long end) =>
+        _spill is null ? _main.Marks.Bits.NextClear(block, end) : NextClearInBoth(_main.Marks.Bits, _spill.Marks.Bits, block, end);
 
     /// <summary>The blocks that it holds.</summary>
     internal BlockBitmap Union()
@@ -61,7 +64,8 @@ public sealed partial class BlockOverlay : IAsyncDisposable
     }
 
     /// <summary>
-    /// The file that holds the block, and how far that is so; null where none does, and how far that is so. Marks may change between two looks, but the block itself was seen: a run has one block at least.
+    /// The file that holds the block, and how far that is so; null where none does, and how far that is so. Marks may change
+    /// between two looks, but the block itself was seen: a run has one block at least.
     /// </summary>
     internal BlockNode? Find(long block, long end, out long runEnd)
     {

@@ -6,11 +6,13 @@ namespace Replication.Block.Overlay;
 
 /// <summary>The secondary disk as the mirror writes it: old content goes to the hidden disk before new content takes its place.</summary>
 /// <remarks>
-/// <para>Invariant Undo: for each block of a request, rounded out, that neither the hidden nor the active disk holds, the old content is in the hidden disk and marked there (in the file, then in
-/// memory) before the new content is written. Where an undo copy fails the request fails, and so does every later one of the session that needs undo; requests into blocks that are
-/// held go on. The view stays valid either way.</para>
-/// <para>Invariant Read: the mark is in memory, with a full fence, before the new content is written; readers look at the marks again after they have read.</para>
-/// <para>Overlapping requests take turns on the CowRequest lock, whose ranges are rounded out to blocks. Other nodes join that order with <see cref="BeginCowRequest"/>,
+/// <para>Invariant Undo: for each block of a request, rounded out, that neither the hidden nor the active disk holds, the old content is in the hidden disk and
+/// marked there (in the file, then in memory) before the new content is written. Where an undo copy fails the request fails, and so does every later one of the
+/// session that needs undo; requests into blocks that are held go on. The view stays valid either way.</para>
+/// <para>Invariant Read: the mark is in memory, with a full fence, before the new content is written;
+/// readers look at the marks again after they have read.</para>
+/// <para>Overlapping requests take turns on the CowRequest lock, whose ranges are rounded out to blocks.
+/// Other nodes join that order with <see cref="BeginCowRequest"/>,
 /// <see cref="EndCowRequest"/> and <see cref="WaitForOverlappingRequests"/>. Whoever calls these, or writes, holds the group's gate shared: that is what makes
 /// <see cref="DoCheckpoint"/> a change of one pointer. The copy's own read goes to the child directly and waits for nobody.</para>
 /// <para>Under <c>Durability: power</c> "held" means: flushed, data and mark, and an undo copy is flushed before the new content is written.</para>
@@ -43,7 +45,9 @@ public sealed class CopyBeforeWrite : BlockNode
     /// <summary>Whether a failed write failed at keeping the old content (failure case 3), and not at the secondary disk (case 4).</summary>
     public bool IsUndoFailure(BlockException failure) => failure.Node == Name;
 
-    /// <summary>Starts a request of another node: mirrored writes that overlap its blocks wait until <see cref="EndCowRequest"/>, and it waits for earlier ones.</summary>
+    /// <summary>
+    /// Starts a request of another node: mirrored writes that overlap its blocks wait until <see cref="EndCowRequest"/>, and it waits for earlier ones.
+    /// </summary>
     public ValueTask<RangeLock.Ticket> BeginCowRequest(BlockRange range) => _requests.AcquireAsync(AlignOut(range));
 
     /// <summary>Ends a request, once.</summary>
@@ -61,7 +65,8 @@ public sealed class CopyBeforeWrite : BlockNode
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => _disk.ReadAsync(offsetBytes, buffer);
 
-    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => WriteUndoneAsync(new WriteRequest(offsetBytes, data, flags));
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
+        WriteUndoneAsync(new WriteRequest(offsetBytes, data, flags));
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => WriteUndoneAsync(new WriteRequest(range, flags));
 
@@ -195,7 +200,9 @@ public sealed class CopyBeforeWrite : BlockNode
     }
 
     private BlockException UndoFailed(BlockRange run, BlockException cause) =>
-        Error(cause.Kind, BlockOperation.Write, run, $"the old content could not be kept ({cause.Message}); the write is refused so that the view stays valid", cause.Errno, cause);
+        Error(
+            cause.Kind, BlockOperation.Write, run, $"the old content could not be kept ({cause.Message}); the write is refused so that the view stays valid",
+            cause.Errno, cause);
 
     private BlockRange AlignOut(BlockRange range) => range.AlignOut(_blockSizeBytes, LengthBytes);
 }

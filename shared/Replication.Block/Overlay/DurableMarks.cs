@@ -4,12 +4,16 @@ using Replication.Block.State;
 
 namespace Replication.Block.Overlay;
 
-/// <summary>The marks of an overlay file that hold after a loss of power: blocks whose data was flushed before their durable mark was written (<c>Durability: power</c>).</summary>
+/// <summary>
+/// The marks of an overlay file that hold after a loss of power: blocks whose data was flushed before
+/// their durable mark was written (<c>Durability: power</c>).
+/// </summary>
 /// <remarks>
-/// <para>The ordinary marks are written right behind the data; the kernel may bring either to the medium first, so that after a loss of power a mark may stand over data that never got there. After a reboot only
-/// these are believed, after a kill the ordinary ones. Order: data, flush, durable mark, flush; only then is a block <i>safe</i>, and undo may be skipped for it.</para>
-/// <para>A commit clears under the same turn in which marks are made durable, so that none comes back that was cleared meanwhile. The ordinary mark goes last: a block whose durable mark may still be on the medium is
-/// held, and takes its writes in the overlay.</para>
+/// <para>The ordinary marks are written right behind the data; the kernel may bring either to the medium first, so that after a loss of power a mark may stand
+/// over data that never got there. After a reboot only these are believed, after a kill the ordinary ones. Order: data, flush,
+/// durable mark, flush; only then is a block <i>safe</i>, and undo may be skipped for it.</para>
+/// <para>A commit clears under the same turn in which marks are made durable, so that none comes back that was cleared meanwhile. The ordinary mark goes last:
+/// a block whose durable mark may still be on the medium is held, and takes its writes in the overlay.</para>
 /// </remarks>
 internal sealed class DurableMarks(BlockNode data, BlockNode file, PersistentBitmap marks, PersistentBitmap durable) : IAsyncDisposable
 {
@@ -105,7 +109,10 @@ internal sealed class DurableMarks(BlockNode data, BlockNode file, PersistentBit
         }
     }
 
-    /// <summary>Takes marks away, for good when the task completes: whoever writes the block below may count on it. The ordinary marks go last, and stay where that fails.</summary>
+    /// <summary>
+    /// Takes marks away, for good when the task completes: whoever writes the block below may count on
+    /// it. The ordinary marks go last, and stay where that fails.
+    /// </summary>
     public async ValueTask ClearAsync(long first, long count)
     {
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);

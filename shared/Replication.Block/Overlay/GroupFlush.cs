@@ -1,7 +1,11 @@
 namespace Replication.Block.Overlay;
 
-/// <summary>Flushes of one file, shared: requests that wait at the same time are served by one flush that began after all of them had asked (group commit).</summary>
-/// <remarks>A flush that is under way began too early for whoever asks now: that one waits for the next, together with everybody else who comes before it begins.</remarks>
+/// <summary>
+/// Flushes of one file, shared: requests that wait at the same time are served by one flush that began after all of them had asked (group commit).
+/// </summary>
+/// <remarks>
+/// A flush that is under way began too early for whoever asks now: that one waits for the next, together with everybody else who comes before it begins.
+/// </remarks>
 internal sealed class GroupFlush(Func<ValueTask> flush)
 {
     private readonly Lock _lock = new();

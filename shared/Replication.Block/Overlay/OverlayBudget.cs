@@ -2,10 +2,11 @@ namespace Replication.Block.Overlay;
 
 /// <summary>What the overlay files of a group take in one directory, against its limit.</summary>
 /// <remarks>
-/// <para>Taken before the data is written, in whole blocks of data and whole pages of marks, and given back when the space is: live sets, prepared ones and old ones that are on their way out count alike.
-/// Changes are single atomic operations, so a request waits for nobody here.</para>
-/// <para>The reserve is bytes of the limit that only the secondary's guest may use. It lies in a file (<see cref="OverlayReserve"/>) until it is needed, so that a full file system
-/// has that much left; what the file has given up waits here as <i>freed</i> for the guest's next block, where no undo copy can take it.</para>
+/// <para>Taken before the data is written, in whole blocks of data and whole pages of marks, and given back when the space is: live sets, prepared ones and old
+/// ones that are on their way out count alike. Changes are single atomic operations, so a request waits for nobody here.</para>
+/// <para>The reserve is bytes of the limit that only the secondary's guest may use. It lies in a file (<see cref="OverlayReserve"/>) until it is needed, so
+/// that a full file system has that much left; what the file has given up waits here as <i>freed</i> for
+/// the guest's next block, where no undo copy can take it.</para>
 /// <para>taken = bytes of overlay files + set aside + freed.</para>
 /// </remarks>
 internal sealed class OverlayBudget(long limitBytes, long softLimitBytes, Action<OverlayPressure, long, long>? onPressure)
@@ -57,7 +58,9 @@ internal sealed class OverlayBudget(long limitBytes, long softLimitBytes, Action
         return false;
     }
 
-    /// <summary>Counts what is there, or must be: files found at open, and the first page of a new epoch's files, without which no checkpoint could make room.</summary>
+    /// <summary>
+    /// Counts what is there, or must be: files found at open, and the first page of a new epoch's files, without which no checkpoint could make room.
+    /// </summary>
     public void Take(long bytes) => Interlocked.Add(ref _takenBytes, bytes);
 
     public void Give(long bytes) => Interlocked.Add(ref _takenBytes, -bytes);

@@ -6,8 +6,9 @@ namespace Replication.Block.Overlay;
 
 /// <summary>One data file of an overlay with its marks, and the account of what the two take in their directory.</summary>
 /// <remarks>
-/// <para>Space is taken from the budget before it is written, by whoever holds the locks of the blocks: whole blocks of data, and whole pages of marks (one page of a marks file marks 128 MiB at 4 KiB blocks).
-/// A hole takes nothing. What a failed write may have left in unmarked blocks is punched and given back at once (<see cref="GiveBackAsync"/>); what cannot be stays counted, since it is there.</para>
+/// <para>Space is taken from the budget before it is written, by whoever holds the locks of the blocks: whole blocks of data, and whole pages of marks (one
+/// page of a marks file marks 128 MiB at 4 KiB blocks). A hole takes nothing. What a failed write may have left in unmarked blocks is punched and
+/// given back at once (<see cref="GiveBackAsync"/>); what cannot be stays counted, since it is there.</para>
 /// <para>Under <c>Durability: power</c> a second marks file holds what survives a loss of power (<see cref="DurableMarks"/>).</para>
 /// </remarks>
 internal sealed class OverlayFile : IAsyncDisposable
@@ -18,7 +19,8 @@ internal sealed class OverlayFile : IAsyncDisposable
     private readonly OverlayBudget _budget;
     private readonly int _blockSizeBytes;
 
-    // Blocks whose space is taken, and pages of the marks likewise. Bits change under the locks of the blocks; those of pages, which many blocks share, atomically.
+    // Blocks whose space is taken, and pages of the marks likewise. Bits change under the locks of the
+    // blocks; those of pages, which many blocks share, atomically.
     private readonly BlockBitmap _allocated;
     private readonly BlockBitmap _markPages;
     private bool _retiring; // written by the worker that gives the file back, before it does
@@ -61,8 +63,11 @@ internal sealed class OverlayFile : IAsyncDisposable
         return file;
     }
 
-    /// <summary>A file that was found at open, with what it takes: whatever is allocated in it, and in its files of marks, also where no mark stands there any more.</summary>
-    public static async ValueTask<OverlayFile> LoadAsync(BlockNode data, PersistentBitmap marks, DurableMarks? durable, IEnumerable<BlockNode> markFiles, OverlayBudget budget)
+    /// <summary>
+    /// A file that was found at open, with what it takes: whatever is allocated in it, and in its files of marks, also where no mark stands there any more.
+    /// </summary>
+    public static async ValueTask<OverlayFile> LoadAsync(
+        BlockNode data, PersistentBitmap marks, DurableMarks? durable, IEnumerable<BlockNode> markFiles, OverlayBudget budget)
     {
         var file = new OverlayFile(data, marks, durable, budget);
         await NoteAllocatedAsync(data, file._allocated, file._blockSizeBytes);
@@ -102,8 +107,8 @@ internal sealed class OverlayFile : IAsyncDisposable
     }
 
     /// <summary>
-    /// After a failed write: gives back what blocks [first, end) take without being marked. Their locks are held, and nobody reads an unmarked block. Where a mark may be in the file though
-    /// memory does not know it, the data behind it stays, and stays counted.
+    /// After a failed write: gives back what blocks [first, end) take without being marked. Their locks are held, and nobody reads an unmarked block. Where a
+    /// mark may be in the file though memory does not know it, the data behind it stays, and stays counted.
     /// </summary>
     public async ValueTask GiveBackAsync(long first, long end)
     {

@@ -3,10 +3,12 @@ using Replication.Block.Locks;
 
 namespace Replication.Block.Overlay;
 
-/// <summary>Room that only the secondary's guest may use, so that a full overlay does not fail its next write: allocated bytes in a file, given up piece by piece.</summary>
+/// <summary>
+/// Room that only the secondary's guest may use, so that a full overlay does not fail its next write: allocated bytes in a file, given up piece by piece.
+/// </summary>
 /// <remarks>
-/// A number alone would do against the limit, but not against a full file system: there the bytes must be there. Filled at open and again behind every set that was given back; removed
-/// when the group ends. Its file is no overlay, and holds nothing.
+/// A number alone would do against the limit, but not against a full file system: there the bytes must be there. Filled at open and again behind every set that
+/// was given back; removed when the group ends. Its file is no overlay, and holds nothing.
 /// </remarks>
 internal sealed class OverlayReserve : IAsyncDisposable
 {
@@ -31,7 +33,9 @@ internal sealed class OverlayReserve : IAsyncDisposable
 
     /// <summary>How much is set aside of a limit; 0 where there is none.</summary>
     public static long SizeOf(long limitBytes) =>
-        limitBytes == long.MaxValue ? 0 : Math.Min(limitBytes / Limits.OverlayReserveShare, Limits.OverlayReserveBytes) / Limits.ReservePieceBytes * Limits.ReservePieceBytes;
+        limitBytes == long.MaxValue
+            ? 0
+            : Math.Min(limitBytes / Limits.OverlayReserveShare, Limits.OverlayReserveBytes) / Limits.ReservePieceBytes * Limits.ReservePieceBytes;
 
     /// <summary>Sets room aside, as much of it as there is; null where its file cannot be made: nothing depends on having one.</summary>
     public static async ValueTask<OverlayReserve?> CreateAsync(IFileStore files, OverlayBudget budget, Func<BlockNode, BlockNode> decorate)

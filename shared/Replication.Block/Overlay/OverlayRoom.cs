@@ -1,6 +1,8 @@
 namespace Replication.Block.Overlay;
 
-/// <summary>What the overlays of a group share in matters of room: the budget of the first directory, that of the spill directory, and the guest's reserve.</summary>
+/// <summary>
+/// What the overlays of a group share in matters of room: the budget of the first directory, that of the spill directory, and the guest's reserve.
+/// </summary>
 internal sealed class OverlayRoom(OverlayBudget main, OverlayBudget? spill)
 {
     private volatile OverlayReserve? _reserve; // set at open, before the first request; taken away when no overlay is needed any more
@@ -21,7 +23,8 @@ internal sealed class OverlayRoom(OverlayBudget main, OverlayBudget? spill)
 
     /// <summary>The error of a request that finds the limit reached.</summary>
     public BlockException Full(string node, BlockRange range) => new(
-        BlockErrorKind.NoSpace, node, BlockOperation.Write, range, $"no room: the overlays take {main.UsedBytes} bytes, their limit is {main.LimitBytes}; a checkpoint makes room", Errno.ENOSPC);
+        BlockErrorKind.NoSpace, node, BlockOperation.Write, range,
+        $"no room: the overlays take {main.UsedBytes} bytes, their limit is {main.LimitBytes}; a checkpoint makes room", Errno.ENOSPC);
 
     /// <summary>A request found no room anywhere but in the reserve: the file system is full, or the limit is reached.</summary>
     public void TellFull() => main.TellHard();

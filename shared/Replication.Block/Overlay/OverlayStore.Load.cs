@@ -6,12 +6,17 @@ namespace Replication.Block.Overlay;
 internal sealed partial class OverlayStore
 {
     /// <summary>Opens a set; null where files of it are missing: the directory did not survive.</summary>
-    /// <exception cref="StateException">A file is damaged, of another version, or of another disk; or the set may have spilled, and there is no spill directory any more.</exception>
+    /// <exception cref="StateException">A file is damaged, of another version, or of another disk; or the set may
+    /// have spilled, and there is no spill directory any more.</exception>
     public async ValueTask<OverlaySet?> LoadAsync(ulong id, OverlayTrust trust)
     {
         bool mayHaveSpilled = options.Files.List().Contains(SpillMarker(id));
         if (mayHaveSpilled && options.Spill is null)
-            throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill is not configured; configure it as it was") { Place = StatePlace.SpillDirectory };
+        {
+            throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill "
+                + "is not configured; configure it as it was") { Place = StatePlace.SpillDirectory };
+        }
+
         var opened = new List<OverlayFile>();
         try
         {
@@ -92,7 +97,8 @@ internal sealed partial class OverlayStore
             if (safe is not null)
                 await safe.AdoptAsync();
             OverlayFile file = await OverlayFile.LoadAsync(data, marks, safe, durableFile is null ? [marksFile!] : [marksFile!, durableFile], place.Budget);
-            // What a killed write left there unmarked must not show around a later one, which may write a part of a block that the first directory holds as a hole.
+            // What a killed write left there unmarked must not show around a later one, which may write a
+            // part of a block that the first directory holds as a hole.
             if (place.IsSpill)
                 await file.GiveBackAsync(0, marks.Bits.LengthBits);
             return file;

@@ -6,10 +6,11 @@ namespace Replication.Block.Overlay;
 
 /// <summary>Makes, opens and gives back the overlay files of a group.</summary>
 /// <remarks>
-/// Files: <c>DISK.active|hidden.SET.data|marks</c>, and <c>durable</c> under <c>Durability: power</c>, SET being 16 hexadecimal digits; in the spill directory the same names again. Every epoch has a set of its own, so
-/// that a checkpoint is a change of names and nothing of epoch N can be read in epoch N+1 from a place that was used before. A set made before a restart is never used unless the
-/// record names it: it is removed at open with everything else that the record does not name. The files are locked to this process. A set that may spill says so in the
-/// first directory (<c>DISK.active.SET.spill</c>): without its spill files it is not whole.
+/// Files: <c>DISK.active|hidden.SET.data|marks</c>, and <c>durable</c> under <c>Durability: power</c>, SET being 16 hexadecimal digits; in the spill directory
+/// the same names again. Every epoch has a set of its own, so that a checkpoint is a change of names and nothing of epoch N can be read in epoch N+1 from a
+/// place that was used before. A set made before a restart is never used unless the record names it: it is removed at open with everything else that the record
+/// does not name. The files are locked to this process. A set that may spill says so in the first directory
+/// (<c>DISK.active.SET.spill</c>): without its spill files it is not whole.
 /// </remarks>
 internal sealed partial class OverlayStore(OverlayStoreOptions options)
 {
@@ -74,8 +75,8 @@ internal sealed partial class OverlayStore(OverlayStoreOptions options)
     }
 
     /// <summary>
-    /// Gives a set back that nobody reads any more: a little at a time, one step per turn of the worker, so that no guest of the host is stopped by the freeing of much at
-    /// once; all at once where the node is <paramref name="ending"/>.
+    /// Gives a set back that nobody reads any more: a little at a time, one step per turn of the worker, so that no guest of the host is stopped by the freeing
+    /// of much at once; all at once where the node is <paramref name="ending"/>.
     /// </summary>
     public async ValueTask RetireAsync(OverlaySet set, IBackgroundWorker worker, Func<bool> ending)
     {
@@ -114,7 +115,9 @@ internal sealed partial class OverlayStore(OverlayStoreOptions options)
             foreach (string layer in s_layers)
             {
                 OverlayFile main = await openAsync(new Place(options.Files, options.Room.Main, ""), disk, layer, lengthBytes);
-                OverlayFile? spill = options.Spill is { } store ? await openAsync(new Place(store, options.Room.Spill!, ".spill"), disk, layer, lengthBytes) : null;
+                OverlayFile? spill = options.Spill is { } store
+                    ? await openAsync(new Place(store, options.Room.Spill!, ".spill"), disk, layer, lengthBytes)
+                    : null;
                 overlays.Add(new BlockOverlay(main, spill, options.Room, isGuests: layer == s_layers[0]));
             }
 

@@ -6,9 +6,9 @@ namespace Replication.Block.Quorums;
 /// Whether the guest's requests may begin, and whether its writes may be acknowledged, for all disks of a group at once.
 /// </summary>
 /// <remarks>
-/// Purpose: the role decides, the data path obeys with one volatile read. A request asks when it begins, and a write once more before its acknowledgement: so what the role sets
-/// here holds before the next acknowledgement (Fence, and the record detached before anything unmirrored is acknowledged). Holds are counted by their owners:
-/// a checkpoint's lease that runs out cannot end the hold of a lost session. A refusal outweighs every hold, and whoever waits then fails.
+/// Purpose: the role decides, the data path obeys with one volatile read. A request asks when it begins, and a write once more before its acknowledgement: so
+/// what the role sets here holds before the next acknowledgement (Fence, and the record detached before anything unmirrored is acknowledged). Holds are counted
+/// by their owners: a checkpoint's lease that runs out cannot end the hold of a lost session. A refusal outweighs every hold, and whoever waits then fails.
 /// A write that began before a hold was taken may still be on its way to the mirror; who needs it there takes the hold first and then passes the group gate
 /// exclusively, for writes ask here after they have entered the gate.
 /// </remarks>

@@ -4,8 +4,8 @@ namespace Replication.Block.Quorums;
 public interface IForwardWindow
 {
     /// <summary>
-    /// Waits, first come first served, until a forward of that many payload bytes has room, and keeps the room until <see cref="Release"/>; or, without room, for as long as a guest
-    /// request may wait. It never fails: the room of a lost session is unbounded, and its forwards fail by themselves.
+    /// Waits, first come first served, until a forward of that many payload bytes has room, and keeps the room until <see cref="Release"/>; or, without room,
+    /// for as long as a guest request may wait. It never fails: the room of a lost session is unbounded, and its forwards fail by themselves.
     /// </summary>
     ValueTask<ForwardRoom> ReserveAsync(long payloadBytes);
 

@@ -4,8 +4,8 @@ using System.Threading.Tasks.Sources;
 namespace Replication.Block.Quorums;
 
 /// <summary>
-/// A guest write that the local disk has and that waits for the mirror, and after that for leave to be acknowledged. Pooled by its quorum, since in acknowledgement
-/// mode applied every write comes here: an async method's own object would be allocated for each.
+/// A guest write that the local disk has and that waits for the mirror, and after that for leave to be acknowledged. Pooled by its quorum, since in
+/// acknowledgement mode applied every write comes here: an async method's own object would be allocated for each.
 /// </summary>
 internal sealed class PendingAcknowledgement : IValueTaskSource
 {

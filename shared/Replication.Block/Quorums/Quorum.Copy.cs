@@ -7,7 +7,8 @@ namespace Replication.Block.Quorums;
 public sealed partial class Quorum
 {
     /// <summary>
-    /// Brings the mirror's range to the local disk's content, in order with guest writes. Completes when the mirror has answered; returns the bytes that travelled.
+    /// Brings the mirror's range to the local disk's content, in order with guest writes. Completes when
+    /// the mirror has answered; returns the bytes that travelled.
     /// </summary>
     /// <param name="range">Not larger than <paramref name="buffer"/>.</param>
     /// <param name="buffer">Scratch memory of the caller's.</param>
@@ -36,7 +37,8 @@ public sealed partial class Quorum
     }
 
     /// <summary>
-    /// The same for a run of marked blocks of any length: copies a hole at its beginning, or else as much as fits the buffer. Returns the bytes that travelled; the rest stays marked as it was.
+    /// The same for a run of marked blocks of any length: copies a hole at its beginning, or else as much as fits the
+    /// buffer. Returns the bytes that travelled; the rest stays marked as it was.
     /// </summary>
     /// <param name="range">Whole blocks of the marks.</param>
     /// <param name="buffer">Scratch memory of the caller's: whole blocks.</param>
@@ -78,7 +80,8 @@ public sealed partial class Quorum
         return forward;
     }
 
-    private MirrorChild RequireMirror(BlockRange range) => _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
+    private MirrorChild RequireMirror(BlockRange range) =>
+        _mirror ?? throw Error(BlockErrorKind.Shutdown, BlockOperation.Write, range, "the mirror child is gone");
 
     // How much of the range, from its beginning, is known to read as zeroes.
     private async ValueTask<long> HoleAsync(BlockRange range)

@@ -9,7 +9,8 @@ namespace Replication.Block.Quorums;
 public sealed partial class Quorum
 {
     /// <summary>
-    /// Keeps guest writes and copies out of a range: what the local disk has there is what the mirror has, once its earlier forwards are answered. Guest writes wait meanwhile: for moments only.
+    /// Keeps guest writes and copies out of a range: what the local disk has there is what the mirror has, once its
+    /// earlier forwards are answered. Guest writes wait meanwhile: for moments only.
     /// </summary>
     public ValueTask<RangeLock.Ticket> LockAsync(BlockRange range) => _ranges.AcquireAsync(range);
 

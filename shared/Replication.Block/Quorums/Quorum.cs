@@ -4,15 +4,17 @@ using Replication.Block.Locks;
 namespace Replication.Block.Quorums;
 
 /// <summary>
-/// The top of a guest's graph: a local child that must succeed, and at times a mirror child that gets every write as well (QEMU's quorum with read-pattern fifo).
+/// The top of a guest's graph: a local child that must succeed, and at times a mirror child that gets
+/// every write as well (QEMU's quorum with read-pattern fifo).
 /// </summary>
 /// <remarks>
-/// Invariants. Local first: the guest's result is the local child's; a forward can delay it and never make or break it. Replica: a write holds its range from before it is forwarded
-/// until the local disk has it, and the mirror applies what overlaps in the order in which it was enqueued, so both disks end up the same; copies take
-/// the same lock. Guest reads and block status go to the local child alone.
-/// A failed local write leaves its range undefined while the mirror may have the new content: the range's real content is then copied to the mirror, and where that cannot be done
-/// the mirror's session ends. The mirror child comes and goes while the guest runs; when <see cref="AddChildAsync"/> returns, no write is under way that the
-/// child does not see. With dirty marks (No lost dirt) every change and every copy is marked under its range lock before it is made. Without a gate the quorum is a thin filter with the one child (a secondary's guest side) and takes no locks.
+/// Invariants. Local first: the guest's result is the local child's; a forward can delay it and never make or break it. Replica: a write holds its range from
+/// before it is forwarded until the local disk has it, and the mirror applies what overlaps in the order in which it was enqueued, so both disks end up the
+/// same; copies take the same lock. Guest reads and block status go to the local child alone.
+/// A failed local write leaves its range undefined while the mirror may have the new content: the range's real content is then copied to the mirror, and where
+/// that cannot be done the mirror's session ends. The mirror child comes and goes while the guest runs; when <see cref="AddChildAsync"/> returns, no write is
+/// under way that the child does not see. With dirty marks (No lost dirt) every change and every copy is marked under its range lock before it is made.
+/// Without a gate the quorum is a thin filter with the one child (a secondary's guest side) and takes no locks.
 /// </remarks>
 public sealed partial class Quorum : BlockNode
 {
@@ -35,7 +37,9 @@ public sealed partial class Quorum : BlockNode
         _admission = admission;
     }
 
-    /// <summary>A quorum to which a mirror child can be added. <paramref name="gate"/> is the group's, taken by writes alone, and by nothing below the local child.</summary>
+    /// <summary>
+    /// A quorum to which a mirror child can be added. <paramref name="gate"/> is the group's, taken by writes alone, and by nothing below the local child.
+    /// </summary>
     public Quorum(string name, BlockNode local, GuestAdmission admission, GroupGate gate, IQuorumObserver observer)
         : this(name, local, admission)
     {
@@ -50,7 +54,9 @@ public sealed partial class Quorum : BlockNode
     /// <summary>The disk's dirty marks; null while nothing is marked.</summary>
     public DirtyMarks? Marks => _marks;
 
-    /// <summary>From now on every change is marked before it is made, or none is; at completion no write is under way that did otherwise. The marks stay the caller's.</summary>
+    /// <summary>
+    /// From now on every change is marked before it is made, or none is; at completion no write is under way that did otherwise. The marks stay the caller's.
+    /// </summary>
     public ValueTask MarkAsync(DirtyMarks? marks)
     {
         _marks = marks;
@@ -61,7 +67,9 @@ public sealed partial class Quorum : BlockNode
     /// <exception cref="BlockException">It failed.</exception>
     public Task FlushLocalAsync() => _flushes!.FlushAsync();
 
-    /// <summary>Waits until every guest write and copy that holds or waits for its range now has let go of it: it is on the local disk, and its forward is enqueued.</summary>
+    /// <summary>
+    /// Waits until every guest write and copy that holds or waits for its range now has let go of it: it is on the local disk, and its forward is enqueued.
+    /// </summary>
     public ValueTask WaitForWritesAsync() => _ranges.WaitForOverlappingAsync(new BlockRange(0, LengthBytes));
 
     /// <summary>

@@ -7,11 +7,11 @@ namespace Replication.Block.Replication;
 
 /// <summary>Writes of the secondary's guest, by route. The caller holds the gate and the locks of the request's blocks.</summary>
 /// <remarks>
-/// Into the active disk: a block is marked only when it is wholly filled, so the edges of a request that cover a part of an unmarked block are completed from the chain under
-/// the block's lock. Marks come last. Zeroing marks, and never unmarks. A write that fails leaves its blocks with old, new or mixed content where they were marked, as any
-/// disk does, and with old content where they were not.
-/// Split, after a failover: blocks that an overlay holds take the write in the active disk, any other block in the secondary disk, after its dirty mark; what goes
-/// there is final, so that one pass of the commit ends it.
+/// Into the active disk: a block is marked only when it is wholly filled, so the edges of a request that cover a part of an unmarked block are completed from
+/// the chain under the block's lock. Marks come last. Zeroing marks, and never unmarks. A write that fails leaves its blocks with old, new or mixed content
+/// where they were marked, as any disk does, and with old content where they were not.
+/// Split, after a failover: blocks that an overlay holds take the write in the active disk, any other block in the secondary disk, after its dirty mark; what
+/// goes there is final, so that one pass of the commit ends it.
 /// </remarks>
 internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
 {
@@ -132,6 +132,8 @@ internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        return part.OffsetBytes == rest.OffsetBytes ? BlockRange.FromBounds(part.EndBytes, rest.EndBytes) : BlockRange.FromBounds(rest.OffsetBytes, part.OffsetBytes);
+        return part.OffsetBytes == rest.OffsetBytes
+            ? BlockRange.FromBounds(part.EndBytes, rest.EndBytes)
+            : BlockRange.FromBounds(rest.OffsetBytes, part.OffsetBytes);
     }
 }

@@ -5,11 +5,11 @@ namespace Replication.Block.Replication;
 
 /// <summary>Reads a disk through its layers: active, hidden, secondary disk (invariants View and Read).</summary>
 /// <remarks>
-/// The caller holds the gate, so the epoch stays. Marks are looked at per run of blocks, top layer first. What an overlay holds does not change under a reader: an overlay gives nothing
-/// back while it is live. What neither holds is read from the secondary disk, and then both bitmaps are looked at again: the mirror marks before it overwrites, and
-/// skips undo where the guest has marked, so a block that is still unmarked in <i>both</i> had its old content when it was read. Any other run is read again from the top; marks only
-/// grow while the mirror writes, so each retry finds one more block held and the reader gets on. During a commit the marks shrink, but then nobody writes a block of the
-/// secondary disk before its overlay content has been put there.
+/// The caller holds the gate, so the epoch stays. Marks are looked at per run of blocks, top layer first. What an overlay holds does not change under a reader:
+/// an overlay gives nothing back while it is live. What neither holds is read from the secondary disk, and then both bitmaps are looked at again: the mirror
+/// marks before it overwrites, and skips undo where the guest has marked, so a block that is still unmarked in <i>both</i> had its old content when it was
+/// read. Any other run is read again from the top; marks only grow while the mirror writes, so each retry finds one more block held and the reader gets on.
+/// During a commit the marks shrink, but then nobody writes a block of the secondary disk before its overlay content has been put there.
 /// </remarks>
 internal sealed class LayerReader(BlockNode disk, int blockSizeBytes)
 {

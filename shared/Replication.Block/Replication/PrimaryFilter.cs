@@ -4,8 +4,8 @@ namespace Replication.Block.Replication;
 
 /// <summary>The replication node on a primary: passes writes on to the mirror while replication runs, and reads never.</summary>
 /// <remarks>
-/// It sits below the quorum, whose local child decides the guest's result (invariant Local first). An error of the mirror is recorded (failure case 2) and returned:
-/// the filter calls nothing a success that was none.
+/// It sits below the quorum, whose local child decides the guest's result (invariant Local first). An error of the mirror is recorded (failure case 2) and
+/// returned: the filter calls nothing a success that was none.
 /// </remarks>
 public sealed class PrimaryFilter : BlockNode
 {
@@ -35,9 +35,11 @@ public sealed class PrimaryFilter : BlockNode
         return outcome;
     }
 
-    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => throw Refused(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length));
+    protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) =>
+        throw Refused(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length));
 
-    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => Forward(new WriteRequest(offsetBytes, data, flags));
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
+        Forward(new WriteRequest(offsetBytes, data, flags));
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => Forward(new WriteRequest(range, flags));
 

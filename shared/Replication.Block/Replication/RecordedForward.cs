@@ -4,8 +4,8 @@ using System.Threading.Tasks.Sources;
 namespace Replication.Block.Replication;
 
 /// <summary>
-/// A write on its way through the primary's filter. Pooled by it: every mirrored write comes here, dozens at a time, and the runtime keeps an async method's object for no more than
-/// one a thread.
+/// A write on its way through the primary's filter. Pooled by it: every mirrored write comes here, dozens at a time, and the runtime keeps an async method's
+/// object for no more than one a thread.
 /// </summary>
 internal sealed class RecordedForward : IValueTaskSource
 {

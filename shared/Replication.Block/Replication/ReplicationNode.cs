@@ -8,9 +8,9 @@ namespace Replication.Block.Replication;
 
 /// <summary>The replication node on a secondary: where the secondary's guest reads and writes one disk.</summary>
 /// <remarks>
-/// Routes every request by <see cref="ReplicationTable"/>. A request enters the group's gate once and stays inside until it has completed, so it is wholly before or wholly
-/// after a checkpoint or a failover, all its blocks. A write holds the locks of its blocks from lookup to completion (order: gate, block locks in one range, bitmap words);
-/// reads hold no lock and check again instead (<see cref="LayerReader"/>).
+/// Routes every request by <see cref="ReplicationTable"/>. A request enters the group's gate once and stays inside until it has completed, so it is wholly
+/// before or wholly after a checkpoint or a failover, all its blocks. A write holds the locks of its blocks from lookup to completion (order: gate, block locks
+/// in one range, bitmap words); reads hold no lock and check again instead (<see cref="LayerReader"/>).
 /// </remarks>
 internal sealed class ReplicationNode : BlockNode
 {
@@ -28,7 +28,8 @@ internal sealed class ReplicationNode : BlockNode
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => ReadInsideAsync(offsetBytes, buffer);
 
-    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => WriteInsideAsync(new WriteRequest(offsetBytes, data, flags));
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
+        WriteInsideAsync(new WriteRequest(offsetBytes, data, flags));
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => WriteInsideAsync(new WriteRequest(range, flags));
 
@@ -52,8 +53,8 @@ internal sealed class ReplicationNode : BlockNode
         }
     }
 
-    // Under Durability: process overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The gate is not held, and FUA
-    // is a write and then this, as a checkpoint must not wait for a device; the disk stays while the layers come and go.
+    // Under Durability: process overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The
+    // gate is not held, and FUA is a write and then this, as a checkpoint must not wait for a device; the disk stays while the layers come and go.
     protected override ValueTask FlushCore()
     {
         OverlayLayers? layers = _disk.CopyBeforeWrite.Layers is { IsPower: true } found ? found : null;

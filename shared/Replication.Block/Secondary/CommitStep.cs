@@ -5,9 +5,10 @@ namespace Replication.Block.Secondary;
 
 /// <summary>One step of the active commit: a run of blocks goes from the overlays down to the secondary disk.</summary>
 /// <remarks>
-/// Order, for a kill between any two instructions: dirty marks; the topmost layer's content to the secondary disk; the hidden marks away; the active marks away. Until the last mark is
-/// gone the block reads from its topmost layer, which holds the same bytes. The other order of clearing would show old content of the hidden disk once the active
-/// mark is gone. Doing a step twice does no harm. Under <c>Durability: power</c> each of the three is flushed before the next begins, and the last one before the locks are released.
+/// Order, for a kill between any two instructions: dirty marks; the topmost layer's content to the secondary disk; the hidden marks away; the active marks
+/// away. Until the last mark is gone the block reads from its topmost layer, which holds the same bytes. The other order of clearing would show old content of
+/// the hidden disk once the active mark is gone. Doing a step twice does no harm. Under <c>Durability: power</c> each of the
+/// three is flushed before the next begins, and the last one before the locks are released.
 /// </remarks>
 internal static class CommitStep
 {

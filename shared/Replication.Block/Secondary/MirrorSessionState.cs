@@ -2,8 +2,8 @@ namespace Replication.Block.Secondary;
 
 /// <summary>One mirror session on the secondary, shared by its disks and connections.</summary>
 /// <remarks>
-/// Invariant Fence: a write is counted in flight, then looks whether the session is revoked; revoking sets the flag, then looks at the count. So once a revoked session
-/// has nothing in flight nothing of it is ever applied again. Promotion revokes under the closed gate, where nothing is in flight by itself.
+/// Invariant Fence: a write is counted in flight, then looks whether the session is revoked; revoking sets the flag, then looks at the count. So once a revoked
+/// session has nothing in flight nothing of it is ever applied again. Promotion revokes under the closed gate, where nothing is in flight by itself.
 /// </remarks>
 public sealed class MirrorSessionState(Guid token)
 {
@@ -45,7 +45,8 @@ public sealed class MirrorSessionState(Guid token)
     }
 
     /// <summary>
-    /// Null where exactly <paramref name="answered"/> writes have passed, none is in flight and none has failed; otherwise why the checkpoint that counted on it is refused.
+    /// Null where exactly <paramref name="answered"/> writes have passed, none is in flight and none has
+    /// failed; otherwise why the checkpoint that counted on it is refused.
     /// </summary>
     public string? WhyNotDrained(ulong answered)
     {

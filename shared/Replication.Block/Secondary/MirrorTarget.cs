@@ -22,7 +22,8 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
         }
     }
 
-    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) => WriteAsync(new WriteRequest(offsetBytes, data, flags));
+    protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
+        WriteAsync(new WriteRequest(offsetBytes, data, flags));
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => WriteAsync(new WriteRequest(range, flags));
 
@@ -37,7 +38,11 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
         await disk.Flushes.FlushAsync();
         // A write that failed has its own answer, which says where.
         if (disk.FlushHasFailed)
-            throw Error(BlockErrorKind.Io, BlockOperation.Flush, default, "an earlier flush of this disk has failed: no later one makes good what the disk may have lost");
+        {
+            throw Error(
+                BlockErrorKind.Io, BlockOperation.Flush, default,
+                "an earlier flush of this disk has failed: no later one makes good what the disk may have lost");
+        }
     }
 
     protected override ValueTask<Extent> StatusCore(BlockRange range) => disk.CopyBeforeWrite.StatusAsync(range);

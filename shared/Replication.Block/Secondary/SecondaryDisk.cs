@@ -78,7 +78,9 @@ public sealed class SecondaryDisk
     /// <summary>Locks of blocks: guest writes and commit steps. Taken after the gate, before bitmap words.</summary>
     internal RangeLock BlockLocks { get; } = new();
 
-    /// <summary>The disk as a mirror session writes it. A new session comes after the end of the one before, and may try again the undo copies that failed in that one.</summary>
+    /// <summary>
+    /// The disk as a mirror session writes it. A new session comes after the end of the one before, and may try again the undo copies that failed in that one.
+    /// </summary>
     public BlockNode CreateMirrorTarget(MirrorSessionState session)
     {
         if (Interlocked.Exchange(ref _session, session) != session)
@@ -114,7 +116,8 @@ public sealed class SecondaryDisk
     }
 
     /// <summary>
-    /// Puts what the overlays hold of these blocks into the secondary disk, and forgets it there (invariant Commit). The caller holds the gate and the blocks' locks.
+    /// Puts what the overlays hold of these blocks into the secondary disk, and forgets it there
+    /// (invariant Commit). The caller holds the gate and the blocks' locks.
     /// </summary>
     internal ValueTask CommitBlocksAsync(OverlayLayers layers, BlockRange blocks) => CommitStep.RunAsync(this, layers, blocks);
 
@@ -137,7 +140,8 @@ public sealed class SecondaryDisk
         Unflushed?.EndFlush(phase);
     }
 
-    // The kernel drops the pages that it could not write, whoever asked: writes that were answered may be lost (invariant Whole), and no later flush says so again.
+    // The kernel drops the pages that it could not write, whoever asked: writes that were answered may
+    // be lost (invariant Whole), and no later flush says so again.
     private void OnFlushFailed(BlockException failure)
     {
         _flushHasFailed = true;

@@ -21,7 +21,8 @@ public sealed partial class SecondaryGroup
     /// </summary>
     /// <param name="next">The new record, from the one in force; its stage and overlays are filled in.</param>
     /// <param name="deadline">How long to wait for requests under way.</param>
-    /// <param name="revokeSessions">Called under the closed gate once the record is written: nothing of an older session is applied after it (invariant Fence). Must not wait.</param>
+    /// <param name="revokeSessions">Called under the closed gate once the record is written: nothing of an older
+    /// session is applied after it (invariant Fence). Must not wait.</param>
     public async ValueTask<SwitchResult> PromoteAsync(Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions = null)
     {
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
@@ -53,8 +54,9 @@ public sealed partial class SecondaryGroup
     }
 
     /// <summary>
-    /// The active commit: brings what the overlays hold into the secondary disks while the guest reads and writes, then detaches the layers (stage <c>done</c>). To be called after a
-    /// promotion, after an open in stage <c>failover</c>, and again after a failure; a second call waits for the first one's end.
+    /// The active commit: brings what the overlays hold into the secondary disks while the guest reads and writes, then detaches the layers (stage
+    /// <c>done</c>). To be called after a promotion, after an open in stage <c>failover</c>, and again
+    /// after a failure; a second call waits for the first one's end.
     /// </summary>
     public async ValueTask<CommitResult> CommitAsync()
     {
@@ -74,7 +76,8 @@ public sealed partial class SecondaryGroup
         }
     }
 
-    private async ValueTask<SwitchResult> PromoteInsideAsync(Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions, List<DirtyBlocks> dirty)
+    private async ValueTask<SwitchResult> PromoteInsideAsync(
+        Func<EpochRecord, EpochRecord> next, TimeSpan deadline, Action? revokeSessions, List<DirtyBlocks> dirty)
     {
         if (!await Gate.CloseAsync(deadline))
             return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"requests under way did not end within {deadline.TotalMilliseconds:0} ms");
@@ -128,7 +131,8 @@ public sealed partial class SecondaryGroup
                     return new CommitResult(CommitOutcome.Interrupted, CommitProgress.DoneBytes);
             }
 
-            // From the record on the disk is all there is, and a reboot is not asked what it may have taken of it: with any durability what was committed is safe before.
+            // From the record on the disk is all there is, and a reboot is not asked what it may have taken of
+            // it: with any durability what was committed is safe before.
             for (int i = 0; i < Disks.Count; i++)
             {
                 current = Disks[i];
@@ -249,7 +253,8 @@ public sealed partial class SecondaryGroup
     {
         // Of an earlier life of this node: what it marked has been synced since, or this node would not have had a view.
         _options.State.Files.Delete(DirtyFile(disk));
-        BlockNode file = Decorated(_options.State.Files.Create(DirtyFile(disk), PersistentBitmap.FileBytes(disk.LengthBytes, disk.BlockSizeBytes), $"{disk.Name}.dirty"));
+        BlockNode file = Decorated(
+            _options.State.Files.Create(DirtyFile(disk), PersistentBitmap.FileBytes(disk.LengthBytes, disk.BlockSizeBytes), $"{disk.Name}.dirty"));
         var dirty = new DirtyBlocks(await PersistentBitmap.CreateAllocatedAsync(file, disk.LengthBytes, disk.BlockSizeBytes), file, _options.Power);
         if (!_options.Power)
             return dirty;

@@ -5,9 +5,11 @@ using Replication.Block.Overlay;
 namespace Replication.Block.Secondary;
 
 /// <remarks>
-/// Durability: power. Whatever the mirror has been answered must survive a loss of power before a record makes it the view. Ahead of the hold the disks are flushed; what has been written since then is
-/// <i>unflushed</i>, and is made safe under the closed gate: by one more flush of the disk, or, where that disk has just shown that its flushes take long, by a copy in the next epoch's hidden disk, flushed there. The
-/// view reads the hidden disk first, and copy-before-write would put the very same bytes there at the block's next write: so what the secondary disk then loses of them is in no view.
+/// Durability: power. Whatever the mirror has been answered must survive a loss of power before a record makes it the
+/// view. Ahead of the hold the disks are flushed; what has been written since then is
+/// <i>unflushed</i>, and is made safe under the closed gate: by one more flush of the disk, or, where that disk has just shown that its flushes take long, by a
+/// copy in the next epoch's hidden disk, flushed there. The view reads the hidden disk first, and copy-before-write would put the very same
+/// bytes there at the block's next write: so what the secondary disk then loses of them is in no view.
 /// </remarks>
 public sealed partial class SecondaryGroup
 {
@@ -24,7 +26,9 @@ public sealed partial class SecondaryGroup
         }
         catch (TimeoutException e)
         {
-            return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"the secondary's disks were not flushed within {Limits.FlushAheadPatience.TotalSeconds:0} s; see whether one of them hangs", e);
+            return new SwitchResult(
+                SwitchOutcome.TimedOut, Record!,
+                $"the secondary's disks were not flushed within {Limits.FlushAheadPatience.TotalSeconds:0} s; see whether one of them hangs", e);
         }
     }
 
@@ -53,7 +57,10 @@ public sealed partial class SecondaryGroup
         catch (TimeoutException e)
         {
             return new SwitchResult(
-                SwitchOutcome.TimedOut, Record!, $"the secondary's disks were not flushed within {request.Deadline.TotalMilliseconds:0} ms; a longer deadline, or less load on them, lets it succeed", e);
+                SwitchOutcome.TimedOut, Record!,
+                $"the secondary's disks were not flushed within {request.Deadline.TotalMilliseconds:0} ms; a longer "
+                + "deadline, or less load on them, lets it succeed",
+                e);
         }
 
         return (await all).FirstOrDefault(failure => failure is not null) is { } failed
@@ -105,7 +112,8 @@ public sealed partial class SecondaryGroup
         }
         catch (BlockException)
         {
-            // No room there, or not in time any more: then the disk itself, however long it takes. What has been copied is what the disk holds, and does no harm.
+            // No room there, or not in time any more: then the disk itself, however long it takes. What has
+            // been copied is what the disk holds, and does no harm.
             return await FlushAsync(disk);
         }
         finally

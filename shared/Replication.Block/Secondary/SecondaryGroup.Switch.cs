@@ -108,7 +108,8 @@ public sealed partial class SecondaryGroup
         if (request.AbandonsView)
             return null;
         // Invariant Whole, whoever asks and before the role has recorded it.
-        return request.Precondition?.Invoke() ?? (_state.Session is { Failed: true } ? "a mirrored write has failed: the disk may lack it until a sync completes" : null);
+        return request.Precondition?.Invoke() ?? (
+            _state.Session is { Failed: true } ? "a mirrored write has failed: the disk may lack it until a sync completes" : null);
     }
 
     // Under a turn and the closed gate, after the record.

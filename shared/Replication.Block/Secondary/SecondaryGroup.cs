@@ -8,8 +8,8 @@ namespace Replication.Block.Secondary;
 /// All disks of a secondary: one gate, one record, one epoch. What changes the epoch, the stage or the layers of the group goes through here.
 /// </summary>
 /// <remarks>
-/// <para>Every change is prepared before the gate closes, is one write of the record while it is closed, and becomes visible by swapping pointers before it opens (invariant Atomic).
-/// A record that cannot be written leaves everything as it was. Changes take turns; the data path never waits for a turn.</para>
+/// <para>Every change is prepared before the gate closes, is one write of the record while it is closed, and becomes visible by swapping pointers before it
+/// opens (invariant Atomic). A record that cannot be written leaves everything as it was. Changes take turns; the data path never waits for a turn.</para>
 /// <para>The group runs no threads: requests bring theirs, and the rest runs on <see cref="SecondaryGroupOptions.Worker"/>.</para>
 /// </remarks>
 public sealed partial class SecondaryGroup : IAsyncDisposable
@@ -30,7 +30,9 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
 
     private SecondaryGroup(SecondaryGroupOptions options)
     {
-        Invariant.Check(System.Numerics.BitOperations.IsPow2(options.BlockSizeBytes) && options.BlockSizeBytes is >= 512 and <= 1 << 20, "a block is a power of two, up to 1 MiB");
+        Invariant.Check(
+            System.Numerics.BitOperations.IsPow2(options.BlockSizeBytes) && options.BlockSizeBytes is >= 512 and <= 1 << 20,
+            "a block is a power of two, up to 1 MiB");
         _options = options;
         _state = new GroupState(options.Time, options.OnFailure);
         _room = new OverlayRoom(
@@ -45,7 +47,8 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
             Power = options.Power,
             Decorate = options.Decorate,
         });
-        Disks = [.. options.Disks.Select(disk => new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state, options.Power, options.Time))];
+        Disks = [.. options.Disks.Select(disk =>
+            new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state, options.Power, options.Time))];
     }
 
     public IReadOnlyList<SecondaryDisk> Disks { get; }
@@ -60,7 +63,8 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     public NodeStage Stage => _state.Stage;
 
     /// <summary>
-    /// The record names overlays that are not there, or that are not trusted: no view, so the guest is not served, and failover has nothing to promote. Stays until the next switch.
+    /// The record names overlays that are not there, or that are not trusted: no view, so the guest is not
+    /// served, and failover has nothing to promote. Stays until the next switch.
     /// </summary>
     public bool OverlaysLost { get; private set; }
 

@@ -47,7 +47,9 @@ public sealed record SecondaryGroupOptions
     /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: docs/internals/faults.md.</summary>
     public Func<BlockNode, BlockNode>? Decorate { get; init; }
 
-    /// <summary>Told, once an epoch each, that a limit of the overlays is reached: which, bytes used, the limit. On the request's thread; must not block.</summary>
+    /// <summary>
+    /// Told, once an epoch each, that a limit of the overlays is reached: which, bytes used, the limit. On the request's thread; must not block.
+    /// </summary>
     public Action<OverlayPressure, long, long>? OnPressure { get; init; }
 
     /// <summary>Told of every failure on the data path, on the failing request's thread; must not block.</summary>

@@ -15,8 +15,8 @@ public sealed record SwitchRequest
     public bool AbandonsView { get; init; }
 
     /// <summary>
-    /// What the mirror has written is flushed before the gate is closed, so that little is left to flush under it (<c>Durability: power</c>). False where the primary has done that already, since it waits with
-    /// its guest held.
+    /// What the mirror has written is flushed before the gate is closed, so that little is left to flush under it (<c>Durability: power</c>). False where the
+    /// primary has done that already, since it waits with its guest held.
     /// </summary>
     public bool FlushesAhead { get; init; } = true;
 

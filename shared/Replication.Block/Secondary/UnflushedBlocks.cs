@@ -2,10 +2,14 @@ using Replication.Block.Bitmaps;
 
 namespace Replication.Block.Secondary;
 
-/// <summary>Blocks of a secondary disk that the mirror has written and no flush has covered yet (<c>Durability: power</c>): what a checkpoint must make safe before its record.</summary>
+/// <summary>
+/// Blocks of a secondary disk that the mirror has written and no flush has covered yet (<c>Durability:
+/// power</c>): what a checkpoint must make safe before its record.
+/// </summary>
 /// <remarks>
-/// Two phases: a flush flips them as it begins, and where it succeeds forgets the old one. A write is noted when it has completed and before it leaves the gate: whichever phase it finds then, a flush that
-/// forgets that phase has begun after the write. So under the closed gate nothing is missing; too much may be there.
+/// Two phases: a flush flips them as it begins, and where it succeeds forgets the old one. A write is noted when it has completed and before it leaves the
+/// gate: whichever phase it finds then, a flush that forgets that phase has begun after the write. So
+/// under the closed gate nothing is missing; too much may be there.
 /// </remarks>
 internal sealed class UnflushedBlocks(long blocks)
 {

@@ -12,6 +12,8 @@ public enum EpochFlags : byte
     /// <summary>The secondary disk may lack a primary write (invariant Whole): no checkpoint until a completed sync clears it.</summary>
     Incomplete = 2,
 
-    /// <summary>A primary's dirty bitmaps hold every block that may differ from its peer's disk (invariant No lost dirt); without it a sync compares the disks.</summary>
+    /// <summary>
+    /// A primary's dirty bitmaps hold every block that may differ from its peer's disk (invariant No lost dirt); without it a sync compares the disks.
+    /// </summary>
     MarksTrusted = 4,
 }

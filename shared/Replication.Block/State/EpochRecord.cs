@@ -5,8 +5,9 @@ namespace Replication.Block.State;
 
 /// <summary>Where a node stands: the one durable truth about its generation, epoch, stage and live overlays, replaced as a whole.</summary>
 /// <remarks>
-/// On disk, little-endian: magic 8 bytes, version u32, length u32, CRC-32C u32 (of all the length's bytes, itself as zero), reserved u32, sequence u64, group id 16 bytes (as it is written),
-/// generation number u64, generation id 16 bytes, epoch u64, stage u8, flags u8, reserved 6 bytes, overlay set u64, pair id 16 bytes.
+/// On disk, little-endian: magic 8 bytes, version u32, length u32, CRC-32C u32 (of all the length's bytes, itself as zero), reserved u32, sequence u64, group
+/// id 16 bytes (as it is written), generation number u64, generation id 16 bytes, epoch u64, stage u8,
+/// flags u8, reserved 6 bytes, overlay set u64, pair id 16 bytes.
 /// </remarks>
 public sealed record EpochRecord
 {
@@ -39,7 +40,8 @@ public sealed record EpochRecord
     public ulong OverlaySet { get; init; }
 
     /// <summary>
-    /// What this node's disks and its peer's have in common: a random id that a sync gives to both sides, and that no third node has. Empty where the disks are nobody's.
+    /// What this node's disks and its peer's have in common: a random id that a sync gives to both sides,
+    /// and that no third node has. Empty where the disks are nobody's.
     /// </summary>
     public Guid PairId { get; init; }
 

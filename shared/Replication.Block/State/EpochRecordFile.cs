@@ -5,8 +5,9 @@ namespace Replication.Block.State;
 /// One write into the slot that is not in force; the valid record with the highest sequence wins at open. So a kill at any instruction, and a torn
 /// write, leave the old record or the new one. A write that <i>failed</i> may be on the disk all the same: until <see cref="KeepAsync"/> has put a
 /// record of higher sequence with the old content over it, nobody can tell which one a restart would find, and no other record may be written.
-/// Under <c>Durability: process</c> a record is flushed only where another node relies on it after a reboot of this one (<see cref="IsReliedOn"/>): kill -9 loses no page cache. Under <c>power</c>
-/// every record is. What is flushed is written when the flush has succeeded, and a failed flush is a failed write. Callers take turns.
+/// Under <c>Durability: process</c> a record is flushed only where another node relies on it after a reboot of this one (<see cref="IsReliedOn"/>): kill -9
+/// loses no page cache. Under <c>power</c> every record is. What is flushed is written when the flush has
+/// succeeded, and a failed flush is a failed write. Callers take turns.
 /// </remarks>
 public sealed class EpochRecordFile : IAsyncDisposable
 {
@@ -90,8 +91,8 @@ public sealed class EpochRecordFile : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes <paramref name="next"/> the record in force, or keeps the one that is: <see cref="WriteAsync"/>, and <see cref="KeepAsync"/> where it failed. Where
-    /// neither can be written nobody can tell what a restart would find, and the process ends.
+    /// Makes <paramref name="next"/> the record in force, or keeps the one that is: <see cref="WriteAsync"/>, and <see cref="KeepAsync"/> where it failed.
+    /// Where neither can be written nobody can tell what a restart would find, and the process ends.
     /// </summary>
     /// <exception cref="BlockException">The write failed; the old record is in force, for certain.</exception>
     public async ValueTask<EpochRecord> ReplaceAsync(EpochRecord next)
@@ -131,8 +132,9 @@ public sealed class EpochRecordFile : IAsyncDisposable
     }
 
     /// <summary>
-    /// A record that a reboot must not take back, whatever the durability: a generation that began, a stage or a peer that decides who may go on. Rare. Epochs, overlay sets and the other flags come with every
-    /// checkpoint and session, and mean nothing after a reboot of a <c>process</c> node. <c>detached</c> is written while guest writes wait, so its flush comes behind it (<see cref="FlushAsync"/>).
+    /// A record that a reboot must not take back, whatever the durability: a generation that began, a stage or a peer that decides who may go on. Rare. Epochs,
+    /// overlay sets and the other flags come with every checkpoint and session, and mean nothing after a reboot of a <c>process</c> node.
+    /// <c>detached</c> is written while guest writes wait, so its flush comes behind it (<see cref="FlushAsync"/>).
     /// </summary>
     private static bool IsReliedOn(EpochRecord next, EpochRecord? current) =>
         next.GenerationId != current?.GenerationId

@@ -11,8 +11,8 @@ public sealed record ManifestDisk(string Name, long LengthBytes);
 /// What changes rarely: which group this is, the node's role, its disks and the history of generations. Replaced as a whole.
 /// </summary>
 /// <remarks>
-/// On disk: magic 8 bytes, version u32, length u32, CRC-32C u32 of the payload, then the payload, JSON, of that length. Written before the epoch record: a generation
-/// that the record has not reached never began, and is dropped at open.
+/// On disk: magic 8 bytes, version u32, length u32, CRC-32C u32 of the payload, then the payload, JSON, of that length. Written before the epoch record: a
+/// generation that the record has not reached never began, and is dropped at open.
 /// </remarks>
 public sealed partial record Manifest
 {
@@ -69,7 +69,8 @@ public sealed partial record Manifest
         if (version != Version)
             throw new StateException($"{file}: manifest format version {version} is not known (this build knows {Version})");
         ReadOnlySpan<byte> payload = encoded[HeaderBytes..];
-        if (BinaryPrimitives.ReadInt32LittleEndian(encoded[12..]) != payload.Length || BinaryPrimitives.ReadUInt32LittleEndian(encoded[16..]) != Checksum.Crc32C(payload))
+        if (BinaryPrimitives.ReadInt32LittleEndian(encoded[12..]) != payload.Length
+            || BinaryPrimitives.ReadUInt32LittleEndian(encoded[16..]) != Checksum.Crc32C(payload))
             throw new StateException($"{file}: the manifest is damaged (its checksum does not fit)");
         try
         {

@@ -19,8 +19,8 @@ public sealed partial class PersistentBitmap
     }
 
     /// <summary>
-    /// Begins a bitmap without marks in a file that may hold an older one. All of it is allocated, so that a full file system cannot fail a mark later; the file is the bitmap's from
-    /// here on.
+    /// Begins a bitmap without marks in a file that may hold an older one. All of it is allocated, so that a full file system cannot fail a mark later; the
+    /// file is the bitmap's from here on.
     /// </summary>
     public static async ValueTask<PersistentBitmap> CreateAllocatedAsync(BlockNode file, long diskLengthBytes, int granularityBytes, bool durable = false)
     {

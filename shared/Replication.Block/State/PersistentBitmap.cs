@@ -9,15 +9,17 @@ namespace Replication.Block.State;
 
 /// <summary>A bitmap in a file, with its image in memory; marks of overlays, and the dirty blocks of a promoted node.</summary>
 /// <remarks>
-/// <para>A mark is visible in memory only after its word is in the file, so what anybody acts on survives a kill. Updates of one word take turns (a range lock on the words'
-/// bytes): an older image of a word never lands over a newer one.</para>
-/// <para>A write that failed may be in the file all the same. Its words are remembered as unsettled: they are written again by the next update that touches them, and by
+/// <para>A mark is visible in memory only after its word is in the file, so what anybody acts on survives a kill. Updates of one word take turns (a range lock
+/// on the words' bytes): an older image of a word never lands over a newer one.</para>
+/// <para>A write that failed may be in the file all the same. Its words are remembered as unsettled: they
+/// are written again by the next update that touches them, and by
 /// <see cref="SettleAsync"/>, which whoever relies on a mark being <i>absent</i> calls first.</para>
-/// <para>Two ways to clear. <see cref="ClearAsync"/> is for who holds the locks of those blocks: file first, memory second. <see cref="ReleaseAsync"/> runs beside writers that hold none
-/// of them and look at a mark to save a write: memory first, then a second look at what they have claimed, then the file.</para>
-/// <para>Power: with <c>durable</c> a mark is flushed before it is seen, one flush for all that wait at the same time. A clear never is: what a crash takes back is only a mark too many.</para>
-/// <para>File: 4 KiB header (magic 8 bytes, version u32, granularity u32, disk length i64, CRC-32C u32 of those 24 bytes), then the words, 64 bits each, little-endian. Sparse: a hole
-/// is clear marks, and loading skips it.</para>
+/// <para>Two ways to clear. <see cref="ClearAsync"/> is for who holds the locks of those blocks: file first, memory second. <see cref="ReleaseAsync"/> runs
+/// beside writers that hold none of them and look at a mark to save a write: memory first, then a second look at what they have claimed, then the file.</para>
+/// <para>Power: with <c>durable</c> a mark is flushed before it is seen, one flush for all that wait at the same
+/// time. A clear never is: what a crash takes back is only a mark too many.</para>
+/// <para>File: 4 KiB header (magic 8 bytes, version u32, granularity u32, disk length i64, CRC-32C u32 of those 24 bytes), then the words, 64 bits each,
+/// little-endian. Sparse: a hole is clear marks, and loading skips it.</para>
 /// </remarks>
 public sealed partial class PersistentBitmap : IAsyncDisposable
 {
@@ -58,7 +60,8 @@ public sealed partial class PersistentBitmap : IAsyncDisposable
         IsMarked(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: true));
 
     /// <summary>
-    /// Every block of the run is marked in the file. Beside <see cref="ReleaseAsync"/> that holds only for who has claimed the blocks before this look, with a full fence in between.
+    /// Every block of the run is marked in the file. Beside <see cref="ReleaseAsync"/> that holds only for who has
+    /// claimed the blocks before this look, with a full fence in between.
     /// </summary>
     // The marks first: a release that failed says so before it gives its marks back.
     public bool IsMarked(long firstBit, long count) => Bits.AllSet(firstBit, count) && _settled;
@@ -82,11 +85,12 @@ public sealed partial class PersistentBitmap : IAsyncDisposable
     }
 
     /// <summary>
-    /// Clears marks of words [<paramref name="firstWord"/>, <paramref name="endWord"/>), at most <see cref="Limits.BitmapUpdateBytes"/> of them, while others mark. Returns how many went.
+    /// Clears marks of words [<paramref name="firstWord"/>, <paramref name="endWord"/>), at most
+    /// <see cref="Limits.BitmapUpdateBytes"/> of them, while others mark. Returns how many went.
     /// </summary>
     /// <remarks>
-    /// A writer claims its block, then looks for the mark, and writes none where it finds one. Here the mark goes from memory first, then the claims are looked at once more: one of the two
-    /// sees the other. A mark that is claimed comes back before the image is made, so the file never lacks it.
+    /// A writer claims its block, then looks for the mark, and writes none where it finds one. Here the mark goes from memory first, then the claims are looked
+    /// at once more: one of the two sees the other. A mark that is claimed comes back before the image is made, so the file never lacks it.
     /// </remarks>
     /// <param name="firstWord">The first word.</param>
     /// <param name="endWord">The word behind the last one.</param>

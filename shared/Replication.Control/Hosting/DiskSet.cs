@@ -27,7 +27,8 @@ internal sealed class DiskSet : IAsyncDisposable
         }
     }
 
-    public BlockNode Take(DiskOptions disk) => _disks.Remove(disk, out RawFile? file) ? file : throw new InvalidOperationException($"disk {disk.Name} has been taken already");
+    public BlockNode Take(DiskOptions disk) =>
+        _disks.Remove(disk, out RawFile? file) ? file : throw new InvalidOperationException($"disk {disk.Name} has been taken already");
 
     public async ValueTask DisposeAsync()
     {

@@ -16,16 +16,19 @@ internal sealed record HostArguments(string? ConfigurationFile, string? Answer)
             case ["--help" or "-h" or "-?"]:
                 return new HostArguments(null, Help(program));
             case ["--version"]:
-                return new HostArguments(null, $"{program} {typeof(HostArguments).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}");
+                return new HostArguments(
+                    null, $"{program} {typeof(HostArguments).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}");
             case [RawConfiguration.FileKey, { Length: > 0 } file]:
                 return new HostArguments(file, null);
-            case [{ } joined] when joined.StartsWith(RawConfiguration.FileKey + "=", StringComparison.Ordinal) && joined.Length > RawConfiguration.FileKey.Length + 1:
+            case [{ } joined] when joined.StartsWith(RawConfiguration.FileKey + "=", StringComparison.Ordinal)
+                && joined.Length > RawConfiguration.FileKey.Length + 1:
                 return new HostArguments(joined[(RawConfiguration.FileKey.Length + 1)..], null);
             case [] or [RawConfiguration.FileKey] or [RawConfiguration.FileKey, ""]:
                 throw new ConfigurationException(RawConfiguration.FileKey, $"missing; accepted: {RawConfiguration.FileKey} FILE");
             default:
                 string stranger = args[0] == RawConfiguration.FileKey ? args[2] : args[0];
-                throw new ConfigurationException(ConfigurationException.Quote(stranger), $"unknown argument; accepted: {RawConfiguration.FileKey} FILE, --help, --version");
+                throw new ConfigurationException(
+                    ConfigurationException.Quote(stranger), $"unknown argument; accepted: {RawConfiguration.FileKey} FILE, --help, --version");
         }
     }
 

@@ -21,7 +21,8 @@ internal sealed record HostSurroundings
     {
         Output = Console.Out,
         Error = Console.Error,
-        Environment = [.. System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))],
+        Environment =
+            [.. System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))],
         ShutdownRequested = shutdownRequested,
     };
 }

@@ -19,7 +19,8 @@ internal sealed class HostedGroupNode : IHostedNode
 
     public INbdExportCatalog MirrorExports => _node.MirrorExports;
 
-    public static async Task<IHostedNode> OpenAsync(NodeOptions options, NodeServices services) => new HostedGroupNode(await GroupNode.OpenAsync(options, services));
+    public static async Task<IHostedNode> OpenAsync(NodeOptions options, NodeServices services) =>
+        new HostedGroupNode(await GroupNode.OpenAsync(options, services));
 
     public void Begin() => _node.Begin();
 

@@ -7,7 +7,8 @@ namespace Replication.Control.Hosting;
 /// <summary>The roles' log on the host's logger; event ids from 3000.</summary>
 internal sealed partial class RoleLogger(ILogger logger) : RoleLog
 {
-    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) => LogStage(logger, ReadyLine.NameOf(role), NameOf(before), NameOf(after));
+    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) =>
+        LogStage(logger, ReadyLine.NameOf(role), NameOf(before), NameOf(after));
 
     public override void SessionOpened(Guid token) => LogSession(logger);
 

@@ -16,10 +16,10 @@ namespace Replication.Control.Hosting;
 /// A node from its validated options to its last byte flushed.
 /// </summary>
 /// <remarks>
-/// Start: everything that can be refused comes before anything that changes the disk (sockets, disks and their locks, then directories, journal, state). Each step leaves
-/// its undoing on a stack; a failure undoes what was done, and a directory that this start made goes again.
-/// End, in this order: guests are drained while the mirror and the control endpoints still work (a guest must not be served by a node that its peer cannot ask to hold),
-/// then the mirror, the control endpoints, the node with its disks, the journal.
+/// Start: everything that can be refused comes before anything that changes the disk (sockets, disks and their locks, then directories, journal, state). Each
+/// step leaves its undoing on a stack; a failure undoes what was done, and a directory that this start made goes again.
+/// End, in this order: guests are drained while the mirror and the control endpoints still work (a guest must not be served by a node that its peer cannot ask
+/// to hold), then the mirror, the control endpoints, the node with its disks, the journal.
 /// </remarks>
 internal sealed class RunningNode : IAsyncDisposable
 {
@@ -190,7 +190,8 @@ internal sealed class RunningNode : IAsyncDisposable
     {
         try
         {
-            return NodeJournal.Open(_options.Node.StateDirectory, BootId.Read().ToString("N"), TimeProvider.System, trouble => HostLog.JournalTrouble(_log, trouble));
+            return NodeJournal.Open(
+                _options.Node.StateDirectory, BootId.Read().ToString("N"), TimeProvider.System, trouble => HostLog.JournalTrouble(_log, trouble));
         }
         catch (IOException e)
         {

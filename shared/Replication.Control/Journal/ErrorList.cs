@@ -6,9 +6,9 @@ namespace Replication.Control.Journal;
 /// Errors that stay until somebody acknowledges them.
 /// </summary>
 /// <remarks>
-/// One entry stands for all failures of one case on one disk within an epoch: its first one, and how many there were. So a failing disk neither fills the list nor floods
-/// the event stream. An acknowledged entry is gone; the next failure of its kind is listed anew. New entries are saved by the journal's thread at once, mere counts at most
-/// every <see cref="s_countsInterval"/>, an acknowledgement before it is answered.
+/// One entry stands for all failures of one case on one disk within an epoch: its first one, and how many there were. So a failing disk neither fills the list
+/// nor floods the event stream. An acknowledged entry is gone; the next failure of its kind is listed anew. New entries are saved by the journal's thread at
+/// once, mere counts at most every <see cref="s_countsInterval"/>, an acknowledgement before it is answered.
 /// </remarks>
 internal sealed class ErrorList : IErrorList
 {

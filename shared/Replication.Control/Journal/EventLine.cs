@@ -27,7 +27,10 @@ internal static class EventLine
     public static bool TryReadSeq(ReadOnlySpan<byte> line, out ulong seq)
     {
         seq = 0;
-        return line.StartsWith(Prefix) && Utf8Parser.TryParse(line[Prefix.Length..], out seq, out int consumed) && line.Length > Prefix.Length + consumed && line[Prefix.Length + consumed] == ',';
+        return line.StartsWith(Prefix)
+            && Utf8Parser.TryParse(line[Prefix.Length..], out seq, out int consumed)
+            && line.Length > Prefix.Length + consumed
+            && line[Prefix.Length + consumed] == ',';
     }
 
     public static bool TryRead(ReadOnlyMemory<byte> line, [NotNullWhen(true)] out JournalEvent? item)

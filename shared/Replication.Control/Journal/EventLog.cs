@@ -11,8 +11,8 @@ namespace Replication.Control.Journal;
 /// <remarks>
 /// A publisher numbers its event and queues it under a short lock; the journal's thread writes what is queued, with one write for many, to the page cache. So
 /// neither a hung state directory nor a reader can hold up whoever publishes (some of them are threads that must not do I/O); the price is that the very last
-/// events before a kill -9 may be missing. Readers see an event once it is written, so a torn line's number was never seen and is used again. Where numbers that may have been
-/// seen are not known (after a reboot, since nothing is flushed), a range of numbers is skipped: a number never stands for two events.
+/// events before a kill -9 may be missing. Readers see an event once it is written, so a torn line's number was never seen and is used again. Where numbers
+/// that may have been seen are not known (after a reboot, since nothing is flushed), a range of numbers is skipped: a number never stands for two events.
 /// Segments are whole files of at most <see cref="Limits.EventsPerSegment"/> events; the oldest goes when the others hold <see cref="Limits.EventsKept"/>.
 /// </remarks>
 internal sealed class EventLog : IEventStream, IDisposable

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Replication.Control.Journal;
 
 /// <summary>
-/// Names and first lines of the log's segments. A segment is <c>events-FIRST.jsonl</c>; its first line says the format and the boot that wrote it, the others are events in
-/// the order of their numbers.
+/// Names and first lines of the log's segments. A segment is <c>events-FIRST.jsonl</c>; its first line says the format and the boot that wrote it, the others
+/// are events in the order of their numbers.
 /// </summary>
 /// <param name="First">No event in it has a smaller number.</param>
 /// <param name="Path">Its file.</param>

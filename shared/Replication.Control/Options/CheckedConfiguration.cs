@@ -22,16 +22,19 @@ internal sealed class CheckedConfiguration
     }
 
     /// <summary>The value given for a key, else its default, else null.</summary>
-    public string? Value(string path) => _values.TryGetValue(path, out (string Value, string? Variable) given) ? given.Value : Schema.Find(path.Split(':'))!.Default;
+    public string? Value(string path) =>
+        _values.TryGetValue(path, out (string Value, string? Variable) given) ? given.Value : Schema.Find(path.Split(':'))!.Default;
 
     public bool IsGiven(string path) => _values.ContainsKey(path);
 
     /// <summary>A key as messages name it: its full path, and the environment variable where one set it.</summary>
-    public string NameOf(string path) => Name($"{Schema.Root}:{path}", _values.TryGetValue(path, out (string Value, string? Variable) given) ? given.Variable : null);
+    public string NameOf(string path) =>
+        Name($"{Schema.Root}:{path}", _values.TryGetValue(path, out (string Value, string? Variable) given) ? given.Variable : null);
 
     /// <summary>The indexes that a list has, ascending; a hole between them is no element.</summary>
     public IReadOnlyList<int> Indexes(string list) =>
-        [.. _values.Keys.Where(k => k.StartsWith(list + ":", StringComparison.Ordinal)).Select(k => int.Parse(k.Split(':')[list.Split(':').Length], CultureInfo.InvariantCulture)).Distinct().Order()];
+        [.. _values.Keys.Where(k => k.StartsWith(list + ":", StringComparison.Ordinal))
+            .Select(k => int.Parse(k.Split(':')[list.Split(':').Length], CultureInfo.InvariantCulture)).Distinct().Order()];
 
     public ConfigurationException Missing(string path, string because = "")
     {

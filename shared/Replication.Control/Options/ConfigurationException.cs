@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Replication.Control.Options;
 
-/// <summary>A start that is refused: one line that names the key, what is wrong and what is accepted. The process ends with <see cref="ExitCode"/>, nothing changed on disk.</summary>
+/// <summary>
+/// A start that is refused: one line that names the key, what is wrong and what is accepted. The
+/// process ends with <see cref="ExitCode"/>, nothing changed on disk.
+/// </summary>
 internal sealed class ConfigurationException(string key, string problem, Exception? inner = null) : Exception(OneLine($"{key}: {problem}"), inner)
 {
     public const int ExitCode = 2;

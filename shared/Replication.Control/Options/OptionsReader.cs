@@ -6,8 +6,8 @@ using Replication.Roles;
 namespace Replication.Control.Options;
 
 /// <summary>
-/// Turns a configuration file and the environment into <see cref="HostOptions"/>: keys one by one first (<see cref="CheckedConfiguration"/>), then what is missing,
-/// then what does not fit together. Nothing but the file is looked at, nothing is created.
+/// Turns a configuration file and the environment into <see cref="HostOptions"/>: keys one by one first (<see cref="CheckedConfiguration"/>), then what is
+/// missing, then what does not fit together. Nothing but the file is looked at, nothing is created.
 /// </summary>
 internal sealed class OptionsReader
 {
@@ -34,7 +34,8 @@ internal sealed class OptionsReader
                 Durability = Choice<Durability>("Durability"),
                 Disks = disks,
                 Overlay = Overlay(),
-                Mirror = new MirrorOptions(Choice<Acknowledge>("Mirror:Acknowledge"), Duration("Mirror:Deadline"), Size("Mirror:Window"), Flag("Mirror:AllowPlain"))
+                Mirror = new MirrorOptions(
+                    Choice<Acknowledge>("Mirror:Acknowledge"), Duration("Mirror:Deadline"), Size("Mirror:Window"), Flag("Mirror:AllowPlain"))
                 {
                     Resync = Choice<ResyncPolicy>("Mirror:Resync"),
                     ResyncRate = Size("Mirror:ResyncRate"),
@@ -98,13 +99,21 @@ internal sealed class OptionsReader
     {
         IReadOnlyList<int> indexes = _values.Indexes($"{section}:Listen");
         if (indexes.Count > Limits.ListenAddresses)
-            throw new ConfigurationException(_values.NameOf($"{section}:Listen"), $"{indexes.Count} addresses are more than the {Limits.ListenAddresses} that a listener may have");
+        {
+            throw new ConfigurationException(
+                _values.NameOf($"{section}:Listen"), $"{indexes.Count} addresses are more than the {Limits.ListenAddresses} that a listener may have");
+        }
+
         var listeners = new List<Listen<T>>();
         foreach (string path in indexes.Select(i => $"{section}:Listen:{i}"))
         {
             T address = parse(path);
             if (!isLocal(address) && !Flag($"{section}:AllowInsecure"))
-                throw _values.Refused(path, $"is outside loopback, and TLS {ValueKind.NotAvailable}; accepted: a loopback address, a Unix socket, or \"AllowInsecure\": true beside it");
+            {
+                throw _values.Refused(path, $"is outside loopback, and TLS {ValueKind.NotAvailable}; accepted: a loopback address, a Unix socket, or "
+                    + "\"AllowInsecure\": true beside it");
+            }
+
             if (unixPath(address) is { } socket && Encoding.UTF8.GetByteCount(socket) > Limits.UnixPathBytes)
                 throw _values.Refused(path, $"is too long; accepted: a socket path of at most {Limits.UnixPathBytes} bytes");
             listeners.Add(new Listen<T>(_values.NameOf(path), address));
@@ -114,7 +123,9 @@ internal sealed class OptionsReader
     }
 
     private ControlAddress ParseControl(string path) =>
-        ControlAddress.TryParse(Text(path), out ControlAddress? address, out string? reason) ? address.Under(_values.Directory) : throw _values.Refused(path, reason);
+        ControlAddress.TryParse(Text(path), out ControlAddress? address, out string? reason)
+            ? address.Under(_values.Directory)
+            : throw _values.Refused(path, reason);
 
     private NbdAddress ParseNbd(string path)
     {
@@ -137,5 +148,6 @@ internal sealed class OptionsReader
 
     private long Size(string path) => SizeText.TryParse(Text(path), out long bytes) ? bytes : throw _values.Refused(path, "is not a size");
 
-    private TimeSpan Duration(string path) => DurationText.TryParse(Text(path), out TimeSpan duration) ? duration : throw _values.Refused(path, "is not a duration");
+    private TimeSpan Duration(string path) =>
+        DurationText.TryParse(Text(path), out TimeSpan duration) ? duration : throw _values.Refused(path, "is not a duration");
 }

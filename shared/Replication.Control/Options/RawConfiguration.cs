@@ -45,7 +45,8 @@ internal sealed class RawConfiguration
 
         try
         {
-            return new RawConfiguration(new ConfigurationBuilder().AddJsonStream(json).AddInMemoryCollection(overrides).Build(), variables, Path.GetDirectoryName(path)!);
+            return new RawConfiguration(
+                new ConfigurationBuilder().AddJsonStream(json).AddInMemoryCollection(overrides).Build(), variables, Path.GetDirectoryName(path)!);
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidDataException)
         {
@@ -62,7 +63,8 @@ internal sealed class RawConfiguration
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             return length <= Limits.ConfigurationFileBytes
                 ? new MemoryStream(bytes, 0, length)
-                : throw new ConfigurationException(FileKey, $"{path} is larger than {SizeText.Format(Limits.ConfigurationFileBytes)}, so it is no configuration");
+                : throw new ConfigurationException(
+                    FileKey, $"{path} is larger than {SizeText.Format(Limits.ConfigurationFileBytes)}, so it is no configuration");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

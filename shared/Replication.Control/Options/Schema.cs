@@ -11,7 +11,9 @@ internal static class Schema
     [
         new("Group", ValueKind.Name, "Name of the group: all disks of one VM. The same on both nodes.") { Needed = Needed.Always },
         new("StateDirectory", ValueKind.Path, "Where the node keeps its records, bitmaps and journal. Created with mode 0700.") { Needed = Needed.Always },
-        new("Durability", ValueKind.Choice(["process", "power"]), "What survives: `process`, kill -9 of any process at any time; `power`, loss of power too.") { Default = "process" },
+        new(
+            "Durability", ValueKind.Choice(["process", "power"]),
+            "What survives: `process`, kill -9 of any process at any time; `power`, loss of power too.") { Default = "process" },
         new("Control:Listen:*", ValueKind.ControlListen, "Addresses of the gRPC services. Port 0 asks for a free one.") { Needed = Needed.Always },
         new("Control:AllowInsecure", ValueKind.Boolean, "Allows control listeners outside loopback without TLS.") { Default = "false" },
         Later("Control:Tls"),
@@ -25,24 +27,35 @@ internal static class Schema
         Later("Peer:Tls"),
         new("Mirror:Listen:*", ValueKind.NbdListen, "NBD addresses for the peer's mirror. Opened in either role.") { Needed = Needed.BySecondary },
         new("Mirror:AllowInsecure", ValueKind.Boolean, "Allows mirror listeners outside loopback without TLS.") { Default = "false" },
-        new("Mirror:AllowPlain", ValueKind.OffUntilLater, "Lets one connection write to the plain export name, without a session (a QEMU primary). Not available in this version.") { Default = "false" },
+        new(
+            "Mirror:AllowPlain", ValueKind.OffUntilLater,
+            "Lets one connection write to the plain export name, without a session (a QEMU primary). Not available in this version.") { Default = "false" },
         new("Mirror:Acknowledge", ValueKind.Choice(["applied", "local"]),
-            "When a guest write completes: `applied`, both disks have it; `local`, the primary disk has it and the forward follows inside the window.") { Default = "applied" },
+            "When a guest write completes: `applied`, both disks have it; `local`, the primary disk has it and the forward follows inside the window.")
+            { Default = "applied" },
         new("Mirror:Deadline", ValueKind.Duration(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10)),
             "How long a silent secondary may delay a guest request, once; then the mirror is detached.") { Default = "500ms" },
         new("Mirror:Window", ValueKind.Size(1 << 20, 1L << 34), "Forwarded bytes that may be unanswered.") { Default = "64MiB" },
-        new("Mirror:Resync", ValueKind.Choice(["auto", "manual"]), "Whether a detached pair comes back by itself (`auto`), or waits for `coloctl resync` (`manual`). Read by the primary.") { Default = "auto" },
-        new("Mirror:ResyncRate", ValueKind.Size(0, 1L << 40), "The most that a sync or a resync copies, in bytes a second (`100MiB`); 0: no limit. Guest writes are not paced.") { Default = "0" },
+        new(
+            "Mirror:Resync", ValueKind.Choice(["auto", "manual"]),
+            "Whether a detached pair comes back by itself (`auto`), or waits for `coloctl resync` (`manual`). Read by the primary.") { Default = "auto" },
+        new(
+            "Mirror:ResyncRate", ValueKind.Size(0, 1L << 40),
+            "The most that a sync or a resync copies, in bytes a second (`100MiB`); 0: no limit. Guest writes are not paced.") { Default = "0" },
         Later("Mirror:Tls"),
         new("Overlay:Directory", ValueKind.Path, "Where active and hidden disk live; best on tmpfs. Created with mode 0700.") { Needed = Needed.BySecondary },
         new("Overlay:BlockSize", ValueKind.BlockSize(4 << 10, 1 << 20), "Unit of tracking and copying.") { Default = "4KiB" },
-        new("Overlay:Limit", s_overlaySize, "Most bytes that the overlays may take in their directory; a sixteenth of it, 64MiB at most, is the guest's reserve.") { Default = "4GiB" },
+        new(
+            "Overlay:Limit", s_overlaySize,
+            "Most bytes that the overlays may take in their directory; a sixteenth of it, 64MiB at most, is the guest's reserve.") { Default = "4GiB" },
         new("Overlay:SoftLimit", s_overlaySize, "Bytes from which on a checkpoint is asked for; at most `Overlay:Limit`. Default: three quarters of it."),
         new("Overlay:Spill", ValueKind.Path, "A second directory, which takes what the first one has no room for. Created with mode 0700."),
         new("Disks:*:Name", ValueKind.Name, "Name of the disk: its export's name, and the same on both nodes.") { Needed = Needed.Always },
         new("Disks:*:Path", ValueKind.Path, "A raw image file, any multiple of 512 bytes long.") { Needed = Needed.Always },
         new("Disks:*:Format", ValueKind.Choice(["raw"], "*"), "Format of the image.") { Default = "raw" },
-        new("Disks:*:Cache", ValueKind.Choice(["writeback"], "none", "writethrough"), "`writeback`: page cache, a guest's flush is an fdatasync.") { Default = "writeback" },
+        new(
+            "Disks:*:Cache", ValueKind.Choice(["writeback"], "none", "writethrough"),
+            "`writeback`: page cache, a guest's flush is an fdatasync.") { Default = "writeback" },
         Later("Qmp"),
         new("Faults:*", ValueKind.FaultRule, "Rules of the fault nodes. For tests only."),
     ];
@@ -103,5 +116,6 @@ internal static class Schema
         ? segment.Length is > 0 and < 5 && segment.All(char.IsAsciiDigit) && (segment == "0" || segment[0] != '0')
         : pattern.Equals(segment, StringComparison.OrdinalIgnoreCase);
 
-    private static SchemaKey Later(string path) => new(path, new ValueKind("", _ => ValueKind.NotAvailable), "Not available in this version.") { Availability = Availability.Later };
+    private static SchemaKey Later(string path) =>
+        new(path, new ValueKind("", _ => ValueKind.NotAvailable), "Not available in this version.") { Availability = Availability.Later };
 }

@@ -25,17 +25,20 @@ internal sealed record ValueKind(string Accepted, Func<string, string?> Refusal)
 
     public static ValueKind ControlListen { get; } = new(ControlForms, text => ControlRefusal(text, out _));
 
-    public static ValueKind ControlPeer { get; } = new(ControlForms, text => ControlRefusal(text, out ControlAddress? address) ?? NoPortZero(address is { UnixPath: null, Port: 0 }));
+    public static ValueKind ControlPeer { get; } = new(
+        ControlForms, text => ControlRefusal(text, out ControlAddress? address) ?? NoPortZero(address is { UnixPath: null, Port: 0 }));
 
     public static ValueKind NbdListen { get; } = new(NbdForms, text => NbdRefusal(text, out _));
 
-    public static ValueKind NbdPeer { get; } = new(NbdForms, text => NbdRefusal(text, out NbdAddress? address) ?? NoPortZero(address is { IsUnix: false, Port: 0 }));
+    public static ValueKind NbdPeer { get; } = new(
+        NbdForms, text => NbdRefusal(text, out NbdAddress? address) ?? NoPortZero(address is { IsUnix: false, Port: 0 }));
 
     public static ValueKind FaultRule { get; } = new("a rule of the fault nodes (tests only)", text => text.Length == 0 ? "is empty" : null);
 
     /// <summary>One of some words. Words that a later version will know are refused as such.</summary>
     public static ValueKind Choice(string[] accepted, params string[] later) => new(
-        string.Join(", ", accepted), text => accepted.Contains(text) ? null : later.Contains(text) || later is ["*"] ? NotAvailable : "is none of the accepted words");
+        string.Join(", ", accepted),
+        text => accepted.Contains(text) ? null : later.Contains(text) || later is ["*"] ? NotAvailable : "is none of the accepted words");
 
     public static ValueKind Size(long minimumBytes, long maximumBytes) => new(
         $"sizes such as 512, 64KiB, 1MiB, 10GiB, from {SizeText.Format(minimumBytes)} to {SizeText.Format(maximumBytes)}",
@@ -56,12 +59,15 @@ internal sealed record ValueKind(string Accepted, Func<string, string?> Refusal)
 
     private static string? NoPortZero(bool isZero) => isZero ? "has port 0, where nobody can be reached" : null;
 
-    private static string? ControlRefusal(string text, out ControlAddress? address) => ControlAddress.TryParse(text, out address, out string? reason) ? null : reason;
+    private static string? ControlRefusal(string text, out ControlAddress? address) =>
+        ControlAddress.TryParse(text, out address, out string? reason) ? null : reason;
 
     private static string? NbdRefusal(string text, out NbdAddress? address)
     {
         address = null;
-        if (text.StartsWith("nbds://", StringComparison.Ordinal) || text.StartsWith("nbds+unix://", StringComparison.Ordinal) || text.StartsWith("grpc://", StringComparison.Ordinal))
+        if (text.StartsWith("nbds://", StringComparison.Ordinal)
+            || text.StartsWith("nbds+unix://", StringComparison.Ordinal)
+            || text.StartsWith("grpc://", StringComparison.Ordinal))
             return NotAvailable;
         if (NbdAddress.TryParse(text, out address, out string? reason))
             return address.ExportName.Length == 0 ? null : "names an export, which is not chosen here";

@@ -13,8 +13,9 @@ namespace Replication.Control.Peer;
 
 /// <summary>The other node of the pair, over its control endpoint.</summary>
 /// <remarks>
-/// Every failure is a <see cref="VerbException"/> that names the address. One that is <see cref="VerbFailure.Unreachable"/> says nothing about whether the peer did
-/// what it was asked: the calls are idempotent, and the peer's record is the truth. Nothing is tried again here: only the role knows whether that is still wanted.
+/// Every failure is a <see cref="VerbException"/> that names the address. One that is <see cref="VerbFailure.Unreachable"/> says nothing about whether the peer
+/// did what it was asked: the calls are idempotent, and the peer's record is the truth. Nothing is tried
+/// again here: only the role knows whether that is still wanted.
 /// </remarks>
 internal sealed class GrpcPeer : IReplicationPeer, IDisposable
 {
@@ -43,7 +44,8 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
 
     public async Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken)
     {
-        AttachMirrorResponse response = await CallAsync(options => _peer.AttachMirrorAsync(WireMessages.ToWire(request), options), _diskWorkWithin, cancellationToken);
+        AttachMirrorResponse response = await CallAsync(
+            options => _peer.AttachMirrorAsync(WireMessages.ToWire(request), options), _diskWorkWithin, cancellationToken);
         return Read(() =>
         {
             Versions.Check(response.Versions);
@@ -65,14 +67,16 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
     public async Task<ReadOnlyMemory<byte>> GetDigestsAsync(
         Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken)
     {
-        var request = new GetDigestsRequest { Session = ToWire(session), Disk = disk, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, PieceBytes = pieceBytes };
+        var request =
+            new GetDigestsRequest { Session = ToWire(session), Disk = disk, OffsetBytes = offsetBytes, LengthBytes = lengthBytes, PieceBytes = pieceBytes };
         GetDigestsResponse response = await CallAsync(options => _peer.GetDigestsAsync(request, options), _diskWorkWithin, cancellationToken);
         return response.Digests.Memory;
     }
 
     public async Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken)
     {
-        CommitCheckpointResponse response = await CallAsync(options => _verbs.CommitCheckpointAsync(WireMessages.ToCommit(request), options), _answerWithin, cancellationToken);
+        CommitCheckpointResponse response = await CallAsync(
+            options => _verbs.CommitCheckpointAsync(WireMessages.ToCommit(request), options), _answerWithin, cancellationToken);
         return (response.Epoch, TimeSpan.FromMilliseconds(response.CommitMs));
     }
 
@@ -135,7 +139,8 @@ internal sealed class GrpcPeer : IReplicationPeer, IDisposable
         }
         catch (MalformedFieldException e)
         {
-            throw new VerbException(VerbFailure.Failed, $"the peer at {_address} answered with something else than a node of this version does: {e.Message}", e);
+            throw new VerbException(
+                VerbFailure.Failed, $"the peer at {_address} answered with something else than a node of this version does: {e.Message}", e);
         }
     }
 }

@@ -22,8 +22,10 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
         Roles.SyncMode sync = request.Sync == Colo.Protocol.V1.SyncMode.Unspecified ? Roles.SyncMode.Auto : Value<Roles.SyncMode>(request.Sync, "sync");
         if (request.DiscardChangesOf == NodeRole.Primary)
             throw new VerbException(VerbFailure.Invalid, "discarding the changes of the primary is not available in this version");
-        bool discardSecondary = request.DiscardChangesOf != NodeRole.Unspecified && Value<Block.State.NodeRole>(request.DiscardChangesOf, "discard_changes_of") == Block.State.NodeRole.Secondary;
-        StartResult result = await node.StartAsync(Value<Block.State.NodeRole>(request.Mode, "mode"), sync, request.AbandonView, discardSecondary, context.CancellationToken);
+        bool discardSecondary = request.DiscardChangesOf != NodeRole.Unspecified
+            && Value<Block.State.NodeRole>(request.DiscardChangesOf, "discard_changes_of") == Block.State.NodeRole.Secondary;
+        StartResult result = await node.StartAsync(
+            Value<Block.State.NodeRole>(request.Mode, "mode"), sync, request.AbandonView, discardSecondary, context.CancellationToken);
         return new StartResponse
         {
             Generation = ToWire(result.Generation),
@@ -44,7 +46,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     {
         Versions.Check(request.Versions);
         VerifyResult result = await node.VerifyAsync(request.Repair, context.CancellationToken);
-        return new VerifyResponse { DifferingBytes = result.DifferingBytes, RepairedBytes = result.RepairedBytes, ElapsedMs = (long)result.Elapsed.TotalMilliseconds };
+        return new VerifyResponse { DifferingBytes = result.DifferingBytes, RepairedBytes = result.RepairedBytes,
+            ElapsedMs = (long)result.Elapsed.TotalMilliseconds };
     });
 
     public override Task<CheckpointResponse> Checkpoint(CheckpointRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
@@ -83,7 +86,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
         };
     });
 
-    public override Task<CommitCheckpointResponse> CommitCheckpoint(CommitCheckpointRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
+    public override Task<CommitCheckpointResponse> CommitCheckpoint(
+        CommitCheckpointRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>
     {
         (ulong epoch, TimeSpan elapsed) = await node.CommitCheckpointAsync(WireMessages.FromWire(request), context.CancellationToken);
         return new CommitCheckpointResponse { Epoch = epoch, CommitMs = elapsed.TotalMilliseconds };
@@ -102,7 +106,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     public override Task<AcknowledgeErrorsResponse> AcknowledgeErrors(AcknowledgeErrorsRequest request, ServerCallContext context) => VerbStatus.RunAsync(() =>
         Task.FromResult(new AcknowledgeErrorsResponse { Acknowledged = (uint)errors.Acknowledge(request.Seq) }));
 
-    public override Task WatchEvents(WatchEventsRequest request, IServerStreamWriter<WatchEventsResponse> responseStream, ServerCallContext context) => VerbStatus.RunAsync(async () =>
+    public override Task WatchEvents(
+        WatchEventsRequest request, IServerStreamWriter<WatchEventsResponse> responseStream, ServerCallContext context) => VerbStatus.RunAsync(async () =>
     {
         // The headers go first: a follower of a quiet node sees that its stream is open.
         await context.WriteResponseHeadersAsync([]);

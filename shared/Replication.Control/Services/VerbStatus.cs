@@ -24,7 +24,9 @@ internal static class VerbStatus
         _ => VerbFailure.Failed,
     };
 
-    /// <summary>Runs a verb and turns what it throws into a status. An unexpected exception stays one: the runtime logs it and tells its caller nothing.</summary>
+    /// <summary>
+    /// Runs a verb and turns what it throws into a status. An unexpected exception stays one: the runtime logs it and tells its caller nothing.
+    /// </summary>
     public static async Task<T> RunAsync<T>(Func<Task<T>> verb)
     {
         try

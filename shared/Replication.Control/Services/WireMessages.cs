@@ -86,7 +86,8 @@ internal static class WireMessages
             Name(request.Group, "group"),
             History(request.History, "history"),
             request.Epoch,
-            [.. request.Disks.Select((disk, i) => (Name(disk.Name, $"disks[{i}].name"), InRange(disk.LengthBytes, 1, long.MaxValue, $"disks[{i}].length_bytes")))],
+            [.. request.Disks.Select((disk, i) => (Name(disk.Name, $"disks[{i}].name"),
+                InRange(disk.LengthBytes, 1, long.MaxValue, $"disks[{i}].length_bytes")))],
             request.PrimaryControl,
             Value<SyncMode>(request.Sync, "sync"))
         {
@@ -114,10 +115,14 @@ internal static class WireMessages
     };
 
     public static CommitRequest FromWire(V1.CommitCheckpointRequest request) =>
-        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
+        new(
+            Generation(request.Generation, "generation"), request.Epoch, Session(request.Session),
+            request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
 
     public static CommitRequest FromWire(V1.StopReplicationRequest request) =>
-        new(Generation(request.Generation, "generation"), request.Epoch, Session(request.Session), request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
+        new(
+            Generation(request.Generation, "generation"), request.Epoch, Session(request.Session),
+            request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
 
     private static V1.DiskStatus ToWire(DiskStatus disk) => new()
     {

@@ -78,5 +78,6 @@ internal static class WireValues
         ? (int)InRange(value, minimum, maximum, field)
         : throw new MalformedFieldException($"{field} is {value}: it must be a power of two");
 
-    public static TimeSpan Milliseconds(long value, long minimum, string field) => TimeSpan.FromMilliseconds(InRange(value, minimum, ServiceLimits.LeaseMs, field));
+    public static TimeSpan Milliseconds(long value, long minimum, string field) =>
+        TimeSpan.FromMilliseconds(InRange(value, minimum, ServiceLimits.LeaseMs, field));
 }

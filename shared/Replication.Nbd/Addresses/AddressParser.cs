@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Replication.Nbd;
 
-/// <summary>Reads addresses strictly: what it does not know is refused with a reason, never guessed. (System.Uri would normalise and accept too much.)</summary>
+/// <summary>
+/// Reads addresses strictly: what it does not know is refused with a reason, never guessed. (System.Uri would normalise and accept too much.)
+/// </summary>
 internal static class AddressParser
 {
     private const string TcpScheme = "nbd://";
@@ -41,7 +43,9 @@ internal static class AddressParser
         var escaped = new StringBuilder(text.Length);
         foreach (byte b in Encoding.UTF8.GetBytes(text))
         {
-            if (char.IsAsciiLetterOrDigit((char)b) || "-._~@:+,=".Contains((char)b, StringComparison.Ordinal) || alsoAllowed.Contains((char)b, StringComparison.Ordinal))
+            if (char.IsAsciiLetterOrDigit((char)b)
+                || "-._~@:+,=".Contains((char)b, StringComparison.Ordinal)
+                || alsoAllowed.Contains((char)b, StringComparison.Ordinal))
                 escaped.Append((char)b);
             else
                 escaped.Append(CultureInfo.InvariantCulture, $"%{b:X2}");
@@ -91,7 +95,9 @@ internal static class AddressParser
     }
 
     private static int Port(string text) =>
-        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) ? port : throw new FormatException($"'{text}' is no port (0 to 65535)");
+        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
+            ? port
+            : throw new FormatException($"'{text}' is no port (0 to 65535)");
 
     private static NbdAddress Unix(string rest)
     {
@@ -112,7 +118,9 @@ internal static class AddressParser
     }
 
     private static string Checked(string export) =>
-        Encoding.UTF8.GetByteCount(export) <= Limits.MaxStringBytes ? export : throw new FormatException($"the export's name is longer than {Limits.MaxStringBytes} bytes");
+        Encoding.UTF8.GetByteCount(export) <= Limits.MaxStringBytes
+            ? export
+            : throw new FormatException($"the export's name is longer than {Limits.MaxStringBytes} bytes");
 
     private static string Unescape(string text)
     {

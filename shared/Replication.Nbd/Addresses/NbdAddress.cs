@@ -33,7 +33,8 @@ public sealed record NbdAddress
 
     /// <summary>True if nobody outside this machine can reach it: a Unix socket, 127.0.0.0/8, ::1 or localhost.</summary>
     public bool IsLoopback => IsUnix
-        || (IPAddress.TryParse(Host, out IPAddress? address) ? IPAddress.IsLoopback(address) : string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase));
+        || (IPAddress.TryParse(Host, out IPAddress? address) ? IPAddress.IsLoopback(address)
+            : string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase));
 
     public static NbdAddress Tcp(string host, int port = DefaultPort) => new() { Host = host, Port = port };
 

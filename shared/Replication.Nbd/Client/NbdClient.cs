@@ -7,7 +7,8 @@ public static class NbdClient
 {
     /// <summary>Connects, shakes hands and chooses the export.</summary>
     /// <exception cref="NbdConnectException">With the reason: unreachable, unknown export, no answer within the deadline, …</exception>
-    public static Task<NbdClientNode> ConnectAsync(NbdAddress address, string exportName, NbdClientOptions? options = null, CancellationToken cancellationToken = default) =>
+    public static Task<NbdClientNode> ConnectAsync(
+        NbdAddress address, string exportName, NbdClientOptions? options = null, CancellationToken cancellationToken = default) =>
         new Opening(address, exportName, options ?? new NbdClientOptions(), cancellationToken).Start();
 
     /// <summary>A connection that is being opened, on the thread that will serve it.</summary>

@@ -5,8 +5,8 @@ using Replication.Nbd.Wire;
 namespace Replication.Nbd;
 
 /// <summary>
-/// A disk behind an NBD connection. Requests never block the thread that submits them; they fail with <see cref="BlockException"/>, kind Shutdown, once the connection
-/// is dead. A dead connection stays dead: nothing is ever sent again.
+/// A disk behind an NBD connection. Requests never block the thread that submits them; they fail with <see cref="BlockException"/>, kind Shutdown, once the
+/// connection is dead. A dead connection stays dead: nothing is ever sent again.
 /// </summary>
 public sealed class NbdClientNode : BlockNode
 {
@@ -35,7 +35,9 @@ public sealed class NbdClientNode : BlockNode
     /// <summary>Why the connection died; null while it lives. The first reason wins.</summary>
     public Exception? Reason => _connection.Reason;
 
-    /// <summary>Ends the connection without waiting: nothing more is sent, every request in flight fails at once with this reason, and so does every later one.</summary>
+    /// <summary>
+    /// Ends the connection without waiting: nothing more is sent, every request in flight fails at once with this reason, and so does every later one.
+    /// </summary>
     public void Abort(Exception reason) => _connection.Break(reason);
 
     /// <summary>

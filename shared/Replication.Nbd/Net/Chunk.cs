@@ -2,7 +2,10 @@ using Replication.Block;
 
 namespace Replication.Nbd;
 
-/// <summary>A pinned, reference-counted piece of memory: what was received, or what waits to be sent. Whoever holds a reference may use it; the last release gives it back.</summary>
+/// <summary>
+/// A pinned, reference-counted piece of memory: what was received, or what waits to be sent. Whoever
+/// holds a reference may use it; the last release gives it back.
+/// </summary>
 internal sealed class Chunk
 {
     private readonly ChunkPool _pool;

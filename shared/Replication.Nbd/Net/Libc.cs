@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Replication.Nbd;
 
-/// <summary>The system calls that .NET's sockets do not offer in the form that the data path needs: without blocking, with pieces, with a way to be woken.</summary>
+/// <summary>
+/// The system calls that .NET's sockets do not offer in the form that the data path needs: without blocking, with pieces, with a way to be woken.
+/// </summary>
 internal static unsafe partial class Libc
 {
     public const int MsgDontWait = 0x40;

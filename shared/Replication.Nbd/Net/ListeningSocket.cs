@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Replication.Nbd;
 
-/// <summary>Opens sockets that listen at once, so that an address in use is known before anything else happens; connections wait until somebody accepts them.</summary>
+/// <summary>
+/// Opens sockets that listen at once, so that an address in use is known before anything else happens; connections wait until somebody accepts them.
+/// </summary>
 public static class ListeningSocket
 {
     private const int SolSocket = 1;

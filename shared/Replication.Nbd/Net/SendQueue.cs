@@ -7,9 +7,9 @@ namespace Replication.Nbd;
 /// What a connection has to send: pieces of chunks and of callers' memory, in order, sent without blocking and as many as possible in one system call.
 /// </summary>
 /// <remarks>
-/// Everything but <see cref="Send"/> is guarded by <see cref="Sync"/>, the connection's lock. At most one thread is inside the system call, without the lock; whoever
-/// appends meanwhile leaves his bytes to it. When the socket takes no more, <see cref="IsBlocked"/> is set and the connection's own thread goes on once the socket
-/// is writable: a slow peer never holds up another thread.
+/// Everything but <see cref="Send"/> is guarded by <see cref="Sync"/>, the connection's lock. At most one thread is inside the system call, without the lock;
+/// whoever appends meanwhile leaves his bytes to it. When the socket takes no more, <see cref="IsBlocked"/> is set and the connection's own thread goes on once
+/// the socket is writable: a slow peer never holds up another thread.
 /// </remarks>
 internal sealed unsafe class SendQueue(ChunkPool pool)
 {

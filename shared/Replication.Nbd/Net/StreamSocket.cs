@@ -75,7 +75,9 @@ internal sealed unsafe class StreamSocket : IDisposable
         return Result(Retry(null, 0, &message, send: true), "send");
     }
 
-    /// <summary>Waits until the socket is readable or writable as asked, somebody calls <see cref="Wake"/>, or the time is over (-1: never). One thread only.</summary>
+    /// <summary>
+    /// Waits until the socket is readable or writable as asked, somebody calls <see cref="Wake"/>, or the time is over (-1: never). One thread only.
+    /// </summary>
     /// <returns>False if the time is over.</returns>
     public bool Wait(bool forReading, bool forWriting, int timeoutMs)
     {

@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace Replication.Nbd;
 
-/// <summary>A listening socket. It listens from construction on, so that a port in use is known before anything else happens; connections wait until a server accepts them.</summary>
+/// <summary>
+/// A listening socket. It listens from construction on, so that a port in use is known before anything
+/// else happens; connections wait until a server accepts them.
+/// </summary>
 public sealed class NbdListener : IDisposable
 {
     /// <exception cref="NbdListenException">The address is in use, unknown or not allowed.</exception>

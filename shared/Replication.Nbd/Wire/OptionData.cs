@@ -4,8 +4,8 @@ using System.Text;
 namespace Replication.Nbd.Wire;
 
 /// <summary>
-/// Reads the data of an option, or of a reply to one, piece by piece. A piece that is not there, or a string beyond the protocol's bound, spoils the whole: callers
-/// read on and ask <see cref="IsWhole"/> once at the end.
+/// Reads the data of an option, or of a reply to one, piece by piece. A piece that is not there, or a string beyond the protocol's bound, spoils the whole:
+/// callers read on and ask <see cref="IsWhole"/> once at the end.
 /// </summary>
 internal ref struct OptionData(ReadOnlySpan<byte> bytes)
 {

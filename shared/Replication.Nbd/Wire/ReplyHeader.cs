@@ -18,7 +18,9 @@ internal readonly record struct ReplyHeader(bool IsStructured, ChunkFlags Flags,
 
     /// <param name="bytes">At least <see cref="Size"/>, which is not 0.</param>
     public static ReplyHeader Read(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt32BigEndian(bytes) == Magic.SimpleReply
-        ? new ReplyHeader(false, ChunkFlags.Done, ChunkType.None, (NbdError)BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), 0)
+        ? new ReplyHeader(
+            false, ChunkFlags.Done, ChunkType.None, (NbdError)BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]),
+            BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), 0)
         : new ReplyHeader(
             true,
             (ChunkFlags)BinaryPrimitives.ReadUInt16BigEndian(bytes[4..]),

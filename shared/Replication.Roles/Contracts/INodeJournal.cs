@@ -38,7 +38,9 @@ public enum FailureCase
 /// <summary>One failure, before the journal has numbered it.</summary>
 public sealed record FailureReport(FailureCase Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message);
 
-/// <summary>Where a node's roles write what happened: the event stream and the errors that stay until acknowledged. Thread-safe; never blocks on a reader.</summary>
+/// <summary>
+/// Where a node's roles write what happened: the event stream and the errors that stay until acknowledged. Thread-safe; never blocks on a reader.
+/// </summary>
 public interface INodeJournal
 {
     /// <summary>Appends an event; field values are strings, integers or booleans.</summary>

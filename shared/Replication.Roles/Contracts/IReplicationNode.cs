@@ -20,7 +20,9 @@ public interface IReplicationNode : IReplicationPeer, IAsyncDisposable
     /// <summary>Brings a detached pair back: attaches and copies what the secondary lacks, without a checkpoint. Nothing to do while replicating.</summary>
     Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken);
 
-    /// <summary>Compares every disk of the pair with the guest running; where <paramref name="repair"/>, copies the primary's content to what differs.</summary>
+    /// <summary>
+    /// Compares every disk of the pair with the guest running; where <paramref name="repair"/>, copies the primary's content to what differs.
+    /// </summary>
     Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken);
 
     /// <summary>The node verb with QEMU's meaning: a primary does nothing, a secondary switches. Returns the epoch.</summary>

@@ -8,12 +8,17 @@ namespace Replication.Roles;
 /// <param name="Disks">Name and length in bytes of every disk of the group.</param>
 /// <param name="PrimaryControl">Where the secondary reaches the primary; empty where unknown.</param>
 /// <param name="Sync">How the primary will bring the secondary up to date.</param>
-public sealed record AttachRequest(string Group, IReadOnlyList<Generation> History, ulong Epoch, IReadOnlyList<(string Name, long LengthBytes)> Disks, string PrimaryControl, SyncMode Sync)
+public sealed record AttachRequest(
+    string Group, IReadOnlyList<Generation> History, ulong Epoch, IReadOnlyList<(string Name, long LengthBytes)> Disks, string PrimaryControl, SyncMode Sync)
 {
-    /// <summary>The secondary gives its view up, durably, and is no node to fail over to until the sync is done: what is missing does not fit its overlay.</summary>
+    /// <summary>
+    /// The secondary gives its view up, durably, and is no node to fail over to until the sync is done: what is missing does not fit its overlay.
+    /// </summary>
     public bool AbandonView { get; init; }
 
-    /// <summary>What the two will have in common once the sync is done: the id that both have on record, or a new one; empty: nothing that anybody may rely on later.</summary>
+    /// <summary>
+    /// What the two will have in common once the sync is done: the id that both have on record, or a new one; empty: nothing that anybody may rely on later.
+    /// </summary>
     public Guid PairId { get; init; }
 }
 
@@ -25,10 +30,14 @@ public sealed record AttachReply(Guid Session, ulong Epoch, NodeStage Stage)
     /// <summary>Bytes of old content that the overlay can still take: what bounds a sync that keeps the view.</summary>
     public long OverlayFreeBytes { get; init; } = long.MaxValue;
 
-    /// <summary>The pair id that the secondary had on record when it was attached; whose it is, the position that was asked for before may not say any more.</summary>
+    /// <summary>
+    /// The pair id that the secondary had on record when it was attached; whose it is, the position that was asked for before may not say any more.
+    /// </summary>
     public Guid FoundPairId { get; init; }
 
-    /// <summary>The secondary flushes its disks before each checkpoint's record (<c>Durability: power</c>): the primary asks for that ahead of its hold.</summary>
+    /// <summary>
+    /// The secondary flushes its disks before each checkpoint's record (<c>Durability: power</c>): the primary asks for that ahead of its hold.
+    /// </summary>
     public bool FlushesForCheckpoints { get; init; }
 }
 
@@ -58,7 +67,8 @@ public interface IReplicationPeer
     Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken);
 
     /// <summary>SHA-256 of each piece of a range of the secondary disk, 32 bytes a piece.</summary>
-    Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken);
+    Task<ReadOnlyMemory<byte>> GetDigestsAsync(
+        Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken);
 
     /// <summary>The secondary's switch to the epoch. Returns the epoch and the time that it took.</summary>
     Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken);

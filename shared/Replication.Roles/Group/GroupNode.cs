@@ -60,7 +60,8 @@ public sealed class GroupNode : IReplicationNode
 
     public Task<ulong> CheckpointAsync(CancellationToken cancellationToken) => _role.CheckpointAsync(cancellationToken);
 
-    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) => Primary("resync").ResyncAsync(abandonView, cancellationToken);
+    public Task<ResyncResult> ResyncAsync(bool abandonView, CancellationToken cancellationToken) =>
+        Primary("resync").ResyncAsync(abandonView, cancellationToken);
 
     public Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken) => Primary("verify").VerifyAsync(repair, cancellationToken);
 
@@ -136,6 +137,7 @@ public sealed class GroupNode : IReplicationNode
         NodeStatus status = GetStatus();
         return new VerbException(
             VerbFailure.Refused,
-            $"{verb} is refused: it is a {StageTable.NameOf(wanted)}'s, and this node is a {StageTable.NameOf(status.Role)} in stage {StageTable.NameOf(status.Stage)}");
+            $"{verb} is refused: it is a {StageTable.NameOf(wanted)}'s, and this node is a {StageTable.NameOf(status.Role)} in stage "
+            + $"{StageTable.NameOf(status.Stage)}");
     }
 }

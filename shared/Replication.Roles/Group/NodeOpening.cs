@@ -5,7 +5,9 @@ using Replication.Roles.Secondary;
 
 namespace Replication.Roles;
 
-/// <summary>How a node is opened: disks first, so that a wrong disk leaves no trace; then the state directory, which decides the role; then the role's graph.</summary>
+/// <summary>
+/// How a node is opened: disks first, so that a wrong disk leaves no trace; then the state directory, which decides the role; then the role's graph.
+/// </summary>
 internal static class NodeOpening
 {
     public static async Task<GroupNode> OpenAsync(NodeOptions options, NodeServices services)
@@ -22,9 +24,11 @@ internal static class NodeOpening
             }
 
             CheckOverlay(options);
-            StateDirectory directory = await StateDirectory.OpenAsync(services.OpenFiles(options.StateDirectory), services.Decorate, options.Durability == Durability.Power);
+            StateDirectory directory = await StateDirectory.OpenAsync(
+                services.OpenFiles(options.StateDirectory), services.Decorate, options.Durability == Durability.Power);
             opened.Push(directory);
-            NodeState state = await NodeState.OpenAsync(directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId, services.BootId());
+            NodeState state = await NodeState.OpenAsync(
+                directory, options, [.. disks.Select(disk => new ManifestDisk(disk.Name, disk.Node.LengthBytes))], services.NewId, services.BootId());
             var context = new RoleContext
             {
                 Options = options,
@@ -59,5 +63,6 @@ internal static class NodeOpening
             throw MissingOverlay();
     }
 
-    public static StateException MissingOverlay() => new("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there") { Place = StatePlace.OverlayNotConfigured };
+    public static StateException MissingOverlay() =>
+        new("Replication:Overlay:Directory is not configured: a secondary keeps its overlays there") { Place = StatePlace.OverlayNotConfigured };
 }

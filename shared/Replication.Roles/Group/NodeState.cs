@@ -6,8 +6,8 @@ using Replication.Block.State;
 namespace Replication.Roles;
 
 /// <summary>
-/// What a node knows across restarts: manifest and epoch record, and where its peer is. On a secondary the record is written by the block chain, which needs it for its switches; on
-/// a primary it is written here.
+/// What a node knows across restarts: manifest and epoch record, and where its peer is. On a secondary the record is written by the block chain, which needs it
+/// for its switches; on a primary it is written here.
 /// </summary>
 internal sealed class NodeState : IAsyncDisposable
 {
@@ -43,10 +43,15 @@ internal sealed class NodeState : IAsyncDisposable
     /// <summary>The state was written in another boot of the machine: overlays and marks that were not flushed are not trusted.</summary>
     public bool IsFromAnotherBoot { get; private init; }
 
-    /// <summary>What a reboot may have taken from files that were not flushed: it came, and the state was kept with durability <c>process</c>. Marks and overlays are not trusted then.</summary>
+    /// <summary>
+    /// What a reboot may have taken from files that were not flushed: it came, and the state was kept with
+    /// durability <c>process</c>. Marks and overlays are not trusted then.
+    /// </summary>
     public bool MayLackUnflushed => IsFromAnotherBoot && !_wasPower;
 
-    /// <summary>The durability was <c>process</c> until now, and is <c>power</c> from here on: what is relied on must be flushed before <see cref="TrustBoot"/>.</summary>
+    /// <summary>
+    /// The durability was <c>process</c> until now, and is <c>power</c> from here on: what is relied on must be flushed before <see cref="TrustBoot"/>.
+    /// </summary>
     public bool BecomesPower => _power && !_wasPower;
 
     /// <summary>Where the peer's control endpoint is, as it last told; empty where it never did.</summary>
@@ -80,7 +85,11 @@ internal sealed class NodeState : IAsyncDisposable
             await BeginAsync(directory, newId);
         var state = new NodeState(directory, boot, power) { IsFromAnotherBoot = manifest.BootId != boot };
         if (state.History.Count > 0 && state.Record.GenerationId != state.Generation.Id)
-            throw new StateException($"state directory {options.StateDirectory}: the record names generation {state.Record.GenerationNumber} ({state.Record.GenerationId:N}), the manifest ends with {state.Generation}");
+        {
+            throw new StateException($"state directory {options.StateDirectory}: the record names generation {state.Record.GenerationNumber} "
+                + $"({state.Record.GenerationId:N}), the manifest ends with {state.Generation}");
+        }
+
         return state;
     }
 
@@ -88,7 +97,8 @@ internal sealed class NodeState : IAsyncDisposable
     public static Guid GroupIdOf(string group) => new(SHA256.HashData(Encoding.UTF8.GetBytes(group)).AsSpan(0, 16), bigEndian: true);
 
     /// <summary>
-    /// What was found has been dealt with, and flushed where durability is <c>power</c>: the state is this boot's from here on, and kept as configured. To be called by the role once it is open.
+    /// What was found has been dealt with, and flushed where durability is <c>power</c>: the state is this boot's from
+    /// here on, and kept as configured. To be called by the role once it is open.
     /// </summary>
     public void TrustBoot()
     {
@@ -96,7 +106,9 @@ internal sealed class NodeState : IAsyncDisposable
             _directory.SaveManifest(Manifest with { BootId = _boot, Power = _power });
     }
 
-    /// <summary>A record that was written without a flush, since a guest waited for it, survives a loss of power from here on. Nothing to do under <c>power</c>.</summary>
+    /// <summary>
+    /// A record that was written without a flush, since a guest waited for it, survives a loss of power from here on. Nothing to do under <c>power</c>.
+    /// </summary>
     public async Task FlushRecordAsync()
     {
         if (!_power)
@@ -109,7 +121,9 @@ internal sealed class NodeState : IAsyncDisposable
             _directory.Files.Replace(PeerFileName, Encoding.UTF8.GetBytes(address));
     }
 
-    /// <summary>Writes a record. When it fails the old one stays in force; when not even that is certain the process ends, since a restart could find either.</summary>
+    /// <summary>
+    /// Writes a record. When it fails the old one stays in force; when not even that is certain the process ends, since a restart could find either.
+    /// </summary>
     public async Task RecordAsync(Func<EpochRecord, EpochRecord> change)
     {
         using AsyncMutex.Holder turn = await _turn.EnterAsync();
@@ -127,11 +141,14 @@ internal sealed class NodeState : IAsyncDisposable
     /// <summary>Begins a generation: the manifest names it, then the record makes it true.</summary>
     public Task BeginGenerationAsync(Generation next, Func<EpochRecord, EpochRecord> change) => BeginGenerationOverAsync([], next, change);
 
-    /// <summary>The same for one that follows another node's history as well as ours: who is at any of its generations recognises this one as the successor.</summary>
+    /// <summary>
+    /// The same for one that follows another node's history as well as ours: who is at any of its generations recognises this one as the successor.
+    /// </summary>
     public async Task BeginGenerationOverAsync(IReadOnlyList<Generation> theirs, Generation next, Func<EpochRecord, EpochRecord> change)
     {
         IReadOnlyList<Generation> before = History;
-        _directory.SaveManifest(Manifest with { History = NamedBehindOurs([.. before, .. theirs.Where(generation => before.All(ours => ours.Id != generation.Id)), next]) });
+        _directory.SaveManifest(
+            Manifest with { History = NamedBehindOurs([.. before, .. theirs.Where(generation => before.All(ours => ours.Id != generation.Id)), next]) });
         try
         {
             await RecordAsync(record => change(record) with { GenerationNumber = next.Number, GenerationId = next.Id });

@@ -3,7 +3,9 @@ using Replication.Roles.Mirror;
 
 namespace Replication.Roles;
 
-/// <summary>What a role is given: its configuration, its records, and its ways to the outside, so that two roles can be put face to face in one process.</summary>
+/// <summary>
+/// What a role is given: its configuration, its records, and its ways to the outside, so that two roles can be put face to face in one process.
+/// </summary>
 internal sealed class RoleContext
 {
     private readonly Lock _background = new();
@@ -34,7 +36,9 @@ internal sealed class RoleContext
     /// <summary>Randomness of waits, from 0 to 1.</summary>
     public Func<double> Random { get; init; } = System.Random.Shared.NextDouble;
 
-    /// <summary>Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.</summary>
+    /// <summary>
+    /// Runs role work that nobody waits for. A failure nobody expected ends the process: a role that has stopped acting on what happens must not go on serving.
+    /// </summary>
     public void Run(string what, Func<Task> work)
     {
         lock (_background)

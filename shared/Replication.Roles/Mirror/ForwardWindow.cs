@@ -4,11 +4,13 @@ using Replication.Block.Quorums;
 namespace Replication.Roles.Mirror;
 
 /// <summary>
-/// How much unanswered payload a session may have, over all of its disks. Who finds it full waits, first come first served, and gives up after the session's deadline.
+/// How much unanswered payload a session may have, over all of its disks. Who finds it full waits, first
+/// come first served, and gives up after the session's deadline.
 /// </summary>
 /// <remarks>
-/// A reservation is short: taken before a write's range is locked, given back when its forward has been enqueued, which accounts for itself with <see cref="Take"/>
-/// until it is answered. So nothing leaks where a filter between swallows the forward, and the bound holds but for copies, whose number is their caller's to bound.
+/// A reservation is short: taken before a write's range is locked, given back when its forward has been enqueued, which accounts for itself with
+/// <see cref="Take"/> until it is answered. So nothing leaks where a filter between swallows the forward, and
+/// the bound holds but for copies, whose number is their caller's to bound.
 /// </remarks>
 internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IForwardWindow
 {

@@ -9,7 +9,8 @@ public interface IMirrorSessionObserver
     void Suspicious(MirrorSession session);
 
     /// <summary>
-    /// The session is over. No forward that is pending fails, and so no guest write is acknowledged for it, before this returns: the place to hold acknowledgements.
+    /// The session is over. No forward that is pending fails, and so no guest write is acknowledged for
+    /// it, before this returns: the place to hold acknowledgements.
     /// </summary>
     void Lost(MirrorSession session, MirrorLoss loss);
 }

@@ -21,7 +21,9 @@ public interface IMirrorConnection : IAsyncDisposable
     /// <summary>The export as a node: many requests in flight, completed in any order.</summary>
     BlockNode Node { get; }
 
-    /// <summary>Calls back once, with the reason, when the connection dies, before its pending requests fail; at once if it is dead. On any thread; must not block.</summary>
+    /// <summary>
+    /// Calls back once, with the reason, when the connection dies, before its pending requests fail; at once if it is dead. On any thread; must not block.
+    /// </summary>
     void OnLost(Action<string> callback);
 
     /// <summary>Ends the connection without waiting; every pending request fails.</summary>

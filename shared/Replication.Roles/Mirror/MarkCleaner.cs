@@ -3,13 +3,15 @@ using Replication.Block;
 namespace Replication.Roles.Mirror;
 
 /// <summary>
-/// Clears the marks of a session's disks: flushes the mirror in the background, and clears what had been answered before the flush began (invariant No lost dirt).
+/// Clears the marks of a session's disks: flushes the mirror in the background, and clears what had
+/// been answered before the flush began (invariant No lost dirt).
 /// </summary>
 /// <remarks>
-/// A pass of a disk: the phase flips; writes that began before it are waited for, then the mirror's answers to them; the peer's disk is flushed, under the session's own deadline for flushes, and
-/// with <c>Durability: power</c> the primary disk too; then the marks of the old phase go. No guest request waits for any of it. A lost session, or a failed flush, clears nothing.
-/// When: a mark that is cleared is written again by the next write of its block. So a busy pair rests between passes for a hundred times what writing its marks again may cost, and four times what the
-/// last flush took; a pair that has nothing more to mirror is cleaned at once.
+/// A pass of a disk: the phase flips; writes that began before it are waited for, then the mirror's answers to them; the peer's disk is flushed, under the
+/// session's own deadline for flushes, and with <c>Durability: power</c> the primary disk too; then the marks of the old phase go. No guest request waits for
+/// any of it. A lost session, or a failed flush, clears nothing. When: a mark that is cleared is written again by the next write of its block. So a busy pair
+/// rests between passes for a hundred times what writing its marks again may cost, and four times what the last
+/// flush took; a pair that has nothing more to mirror is cleaned at once.
 /// </remarks>
 internal sealed class MarkCleaner(MirrorSession session, IReadOnlyList<MarkedDisk> disks, bool durable, TimeProvider time)
 {

@@ -3,11 +3,12 @@ using Replication.Block;
 namespace Replication.Roles.Mirror;
 
 /// <summary>
-/// Copies in the background what begins to need a copy while a session runs: long zeroing, writes that found no room in the window, and ranges whose local write failed.
+/// Copies in the background what begins to need a copy while a session runs: long zeroing, writes that
+/// found no room in the window, and ranges whose local write failed.
 /// </summary>
 /// <remarks>
-/// A piece at a time is read and enqueued under the range lock, so the guest's writes wait for one piece at most, and few are unanswered at once, so they find room in front of the mirror. What cannot be read
-/// from the primary disk ends the session, as it does for a repair: its marks stay.
+/// A piece at a time is read and enqueued under the range lock, so the guest's writes wait for one piece at most, and few are unanswered at once, so they find
+/// room in front of the mirror. What cannot be read from the primary disk ends the session, as it does for a repair: its marks stay.
 /// </remarks>
 internal sealed class MarkCopier
 {
@@ -97,7 +98,8 @@ internal sealed class MarkCopier
             return;
         try
         {
-            await new MarkedCopy(disk, () => _session.CopyShare with { InFlight = MirrorLimits.BackgroundCopiesInFlight }).RunAsync(_ => { }, CancellationToken.None);
+            await new MarkedCopy(disk, () => _session.CopyShare with { InFlight = MirrorLimits.BackgroundCopiesInFlight }).RunAsync(
+                _ => { }, CancellationToken.None);
         }
         catch (BlockException) when (_ending)
         {
@@ -105,7 +107,8 @@ internal sealed class MarkCopier
         }
         catch (BlockException e)
         {
-            _session.Lose(new MirrorLoss(MirrorLossCause.LocalFailed, $"a range that the mirror lacks could not be copied: {e.Message}", disk.Link.Disk, e.Range, e.Errno));
+            _session.Lose(new MirrorLoss(
+                MirrorLossCause.LocalFailed, $"a range that the mirror lacks could not be copied: {e.Message}", disk.Link.Disk, e.Range, e.Errno));
         }
     }
 

@@ -7,9 +7,10 @@ namespace Replication.Roles.Mirror;
 /// Brings every block of a disk that needs a copy to the secondary, while the guest runs: adjacent blocks together, holes as zeroes.
 /// </summary>
 /// <remarks>
-/// A piece is read and enqueued under the range lock that guest writes take, and stops needing a copy at that moment; where the session is lost before the answer, every mark stays all the same. Passes over the
-/// disk are repeated until none finds anything: a piece may cover less than it was meant to, and blocks begin to need a copy while it runs. How large a piece is, and how many are unanswered, is
-/// asked for each: while a guest writes they are small and few, since its forwards queue behind them (<see cref="CopyShare"/>).
+/// A piece is read and enqueued under the range lock that guest writes take, and stops needing a copy at that moment; where the session is lost before the
+/// answer, every mark stays all the same. Passes over the disk are repeated until none finds anything: a piece may cover less than it was meant to, and blocks
+/// begin to need a copy while it runs. How large a piece is, and how many are unanswered, is asked for each: while a guest writes
+/// they are small and few, since its forwards queue behind them (<see cref="CopyShare"/>).
 /// </remarks>
 /// <param name="disk">The disk.</param>
 /// <param name="share">What copies may take now.</param>

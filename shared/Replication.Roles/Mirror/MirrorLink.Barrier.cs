@@ -6,8 +6,8 @@ namespace Replication.Roles.Mirror;
 public sealed partial class MirrorLink
 {
     /// <summary>
-    /// Waits until every forward, copies included, that overlaps the range and was enqueued before has been answered. A forward that fails ends the session first: who waited here
-    /// looks at <see cref="MirrorSession.Loss"/> afterwards.
+    /// Waits until every forward, copies included, that overlaps the range and was enqueued before has been answered. A forward that fails ends the session
+    /// first: who waited here looks at <see cref="MirrorSession.Loss"/> afterwards.
     /// </summary>
     public Task WaitForAnswersAsync(BlockRange range)
     {

@@ -103,7 +103,8 @@ public sealed partial class MirrorLink
         }
     }
 
-    // Under _sync. A write to this disk was released, and the peer has answered none of this disk since: the next one does not wait for the same disk again, however alive the others are (No hostage: once).
+    // Under _sync. A write to this disk was released, and the peer has answered none of this disk since: the next one does
+    // not wait for the same disk again, however alive the others are (No hostage: once).
     private bool IsPatienceSpent => _spentAtAnswers == _answers;
 
     // Under _sync. Whoever is behind a request that was released, or behind one that is behind it, waits for that answer too, and the guest has waited for it.
@@ -142,7 +143,10 @@ public sealed partial class MirrorLink
         return false;
     }
 
-    /// <summary>How long the oldest write or zeroing has been unanswered that the peer owes although it has answered one, of whichever disk, that was sent a deadline later.</summary>
+    /// <summary>
+    /// How long the oldest write or zeroing has been unanswered that the peer owes although it has
+    /// answered one, of whichever disk, that was sent a deadline later.
+    /// </summary>
     internal TimeSpan OldestOvertaken(long now)
     {
         long before = _session.LastAnsweredSentAt - _session.Options.Deadline.Ticks;

@@ -8,13 +8,14 @@ namespace Replication.Roles.Mirror;
 /// One disk's way to the secondary within a session: a node that forwards writes in order and sees to it that none of them holds the guest up for long.
 /// </summary>
 /// <remarks>
-/// A call copies the payload and enqueues before it returns. Forwards leave in that order, split to pieces, at most <see cref="MirrorLimits.PiecesInFlight"/> at a time (only a long
-/// zeroing may be passed, by what it does not touch);
+/// A call copies the payload and enqueues before it returns. Forwards leave in that order, split to pieces, at most <see cref="MirrorLimits.PiecesInFlight"/>
+/// at a time (only a long zeroing may be passed, by what it does not touch);
 /// a piece that overlaps an earlier unanswered one waits for its answer, so overlapping requests are never in flight together (Replica: NBD gives no
-/// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline while
-/// replies kept coming, it completes and the forward goes on as in `local`, and nobody waits for that answer again: neither who overlaps it, nor, before this disk's next answer, anybody else. A failed forward ends the session, since from then on the disks may differ. In a session that is over
-/// nothing is sent any more, and who waits is released by the session alone, after the role has been told: see <see cref="MirrorSession.Lose(MirrorLoss)"/>.
-/// Reads go straight to the peer and are no part of the order: for comparisons, never for a guest.
+/// order between them). A guest write's task completes when the peer has answered (`applied`) or at once (`local`); when it has been kept for the deadline
+/// while replies kept coming, it completes and the forward goes on as in `local`, and nobody waits for that answer again: neither who overlaps it, nor, before
+/// this disk's next answer, anybody else. A failed forward ends the session, since from then on the disks may differ. In a session that is over nothing is sent
+/// any more, and who waits is released by the session alone, after the role has been told: see
+/// <see cref="MirrorSession.Lose(MirrorLoss)"/>. Reads go straight to the peer and are no part of the order: for comparisons, never for a guest.
 /// </remarks>
 public sealed partial class MirrorLink : BlockNode, IMirrorLink
 {
@@ -42,7 +43,9 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     private volatile bool _failed; // written under _sync
 
     internal MirrorLink(MirrorSession session, string disk, IMirrorConnection connection)
-        : base($"{disk}.mirror", connection.Node.LengthBytes, new(Capability.Emulated, Capability.Native, Capability.Emulated, connection.Node.Capabilities.Status))
+        : base(
+            $"{disk}.mirror", connection.Node.LengthBytes,
+            new(Capability.Emulated, Capability.Native, Capability.Emulated, connection.Node.Capabilities.Status))
     {
         _session = session;
         _connection = connection;

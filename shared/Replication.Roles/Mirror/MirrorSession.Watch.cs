@@ -7,7 +7,6 @@ public sealed partial class MirrorSession
 {
     // The session's time; written by the threads of all links, any order will do.
     private long _lastAnsweredSentAt;
-
     private long _guestForwardedAt = -MirrorLimits.GuestActiveFor.Ticks;
 
     // Only the tick's, others at most read; _ticking keeps a second one out.
@@ -20,7 +19,10 @@ public sealed partial class MirrorSession
     /// <summary>A guest request that enters now waits for the peer's answer.</summary>
     internal bool GuestWaits => IsApplied && !IsPatienceSpent;
 
-    /// <summary>A guest request has waited for the whole deadline, and there has been no reply since: nobody waits for room or for an answer before the next one (No hostage: once).</summary>
+    /// <summary>
+    /// A guest request has waited for the whole deadline, and there has been no reply since: nobody waits for
+    /// room or for an answer before the next one (No hostage: once).
+    /// </summary>
     internal bool IsPatienceSpent => Volatile.Read(ref _spentAtReplies) == Replies;
 
     /// <summary>How much of its deadline the guest has borne by now: the peer's silence, or the longest wait of a request that still waits.</summary>
@@ -43,7 +45,8 @@ public sealed partial class MirrorSession
 
     /// <summary>What copies may take of the way now. It changes from piece to piece, as the guest begins and ends to write.</summary>
     internal CopyShare CopyShare =>
-        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone).Within(Options.WindowBytes);
+        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone)
+            .Within(Options.WindowBytes);
 
     /// <summary>A guest request is forwarded: copies take less from here on.</summary>
     internal void GuestForwards()
@@ -86,11 +89,13 @@ public sealed partial class MirrorSession
         }
         else if (_links.FirstOrDefault(link => link.OldestFlush(now) >= Options.FlushDeadline) is { } link)
         {
-            Lose(new MirrorLoss(MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {Options.FlushDeadline.TotalSeconds} s", link.Disk));
+            Lose(new MirrorLoss(
+                MirrorLossCause.FlushUnanswered, $"the secondary has not answered a flush for {Options.FlushDeadline.TotalSeconds} s", link.Disk));
         }
         else if (_links.FirstOrDefault(link => link.OldestOvertaken(now) >= Options.FlushDeadline) is { } hung)
         {
-            Lose(new MirrorLoss(MirrorLossCause.WriteUnanswered, $"the secondary has not answered a write for {Options.FlushDeadline.TotalSeconds} s, and answers later ones", hung.Disk));
+            Lose(new MirrorLoss(MirrorLossCause.WriteUnanswered, "the secondary has not answered a write for "
+                + $"{Options.FlushDeadline.TotalSeconds} s, and answers later ones", hung.Disk));
         }
         else
         {

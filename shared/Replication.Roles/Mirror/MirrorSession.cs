@@ -7,11 +7,11 @@ namespace Replication.Roles.Mirror;
 /// One attach of this primary to its secondary: the links of all disks, their common window, what was answered, and the one reason for which it ends.
 /// </summary>
 /// <remarks>
-/// A session never resends and never comes back: whatever ends one connection, or leaves the two disks different, ends it for every disk (Whole, Fence). It ends in one order,
-/// whoever finds the reason: the first reason is kept; the observer is told; only then do pending forwards fail, so that no guest write is acknowledged before the role has had
-/// its say; then the connections are aborted, without waiting for the peer (No hostage).
-/// Silence is measured by a clock of ticks: no reply to a write or zeroing for the deadline while some are unanswered. A peer that owes only flushes is not silent, and the answer to a flush
-/// says nothing of its writes.
+/// A session never resends and never comes back: whatever ends one connection, or leaves the two disks different, ends it for every disk (Whole, Fence). It
+/// ends in one order, whoever finds the reason: the first reason is kept; the observer is told; only then do pending forwards fail, so that no guest write is
+/// acknowledged before the role has had its say; then the connections are aborted, without waiting for the peer (No hostage).
+/// Silence is measured by a clock of ticks: no reply to a write or zeroing for the deadline while some are unanswered. A peer that owes only flushes is not
+/// silent, and the answer to a flush says nothing of its writes.
 /// </remarks>
 public sealed partial class MirrorSession : IAsyncDisposable
 {
@@ -105,7 +105,8 @@ public sealed partial class MirrorSession : IAsyncDisposable
     public void End() => Lose(new MirrorLoss(MirrorLossCause.Ended, "the session was ended"));
 
     /// <summary>
-    /// Waits until no write or zeroing is unanswered, flushes aside. New ones are the caller's to hold off; without a hold it is the first moment at which there are none.
+    /// Waits until no write or zeroing is unanswered, flushes aside. New ones are the caller's to hold off;
+    /// without a hold it is the first moment at which there are none.
     /// </summary>
     public async Task<DrainResult> DrainAsync(TimeSpan deadline)
     {

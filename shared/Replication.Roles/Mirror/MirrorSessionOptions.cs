@@ -9,7 +9,8 @@ public sealed record MirrorSessionOptions
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// How long the peer may take for a flush; it waits for a device, so it is no measure of the connection. Also for a single write or zeroing while it answers later ones.
+    /// How long the peer may take for a flush; it waits for a device, so it is no measure of the connection.
+    /// Also for a single write or zeroing while it answers later ones.
     /// </summary>
     public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromSeconds(30);
 

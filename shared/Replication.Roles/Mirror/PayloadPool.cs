@@ -7,8 +7,8 @@ namespace Replication.Roles.Mirror;
 /// The memory of a session's forwards: arrays of powers of two, the last one given back first, so that it is still in the cache.
 /// </summary>
 /// <remarks>
-/// The runtime's shared pool keeps some dozen arrays of a size for each processor. A session in mode `local` has thousands under way, rented on one thread and given back on
-/// another: most of them would be made anew.
+/// The runtime's shared pool keeps some dozen arrays of a size for each processor. A session in mode `local` has thousands under way, rented on one thread and
+/// given back on another: most of them would be made anew.
 /// </remarks>
 internal sealed class PayloadPool(long limitBytes) : ArrayPool<byte>
 {

@@ -4,8 +4,8 @@ namespace Replication.Roles.Mirror;
 /// A session's own time: it goes forward by ticks, and each counts at most two tick lengths.
 /// </summary>
 /// <remarks>
-/// A process that was stopped (SIGSTOP, a frozen VM) wakes up with replies in its sockets that it has not read. Measured by any real clock its peer would have been
-/// silent all that time; by this one the sleep is two ticks long. Reading it costs a memory access, so that every request can note its moment.
+/// A process that was stopped (SIGSTOP, a frozen VM) wakes up with replies in its sockets that it has not read. Measured by any real clock its peer would have
+/// been silent all that time; by this one the sleep is two ticks long. Reading it costs a memory access, so that every request can note its moment.
 /// </remarks>
 internal sealed class SessionClock(TimeProvider time, TimeSpan tick)
 {

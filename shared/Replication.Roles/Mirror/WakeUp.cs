@@ -2,7 +2,10 @@ using Replication.Block;
 
 namespace Replication.Roles.Mirror;
 
-/// <summary>One background loop's sleep, which anybody may end early. Ringing is cheap and may happen on the data path: the loop goes on at the end of the ringer's batch.</summary>
+/// <summary>
+/// One background loop's sleep, which anybody may end early. Ringing is cheap and may happen on the
+/// data path: the loop goes on at the end of the ringer's batch.
+/// </summary>
 internal sealed class WakeUp(TimeProvider time)
 {
     private readonly Lock _sync = new();

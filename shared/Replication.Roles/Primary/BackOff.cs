@@ -7,8 +7,8 @@ namespace Replication.Roles.Primary;
 /// Waits between attempts: exponential, with jitter, so that the pairs of a host whose link comes back do not all try at once.
 /// </summary>
 /// <remarks>
-/// The calculation is Polly's, which offers it only as part of a retry: one is run here whose attempts fail at once and whose clock does not wait. The waiting is the
-/// caller's, who asks the peer meanwhile, and whose time is injected.
+/// The calculation is Polly's, which offers it only as part of a retry: one is run here whose attempts fail at once and whose clock does not wait. The waiting
+/// is the caller's, who asks the peer meanwhile, and whose time is injected.
 /// </remarks>
 internal sealed class BackOff(Func<double> random)
 {

@@ -16,7 +16,8 @@ internal sealed class CopyPace(TimeProvider time, long bytesPerSecond)
         for (TimeSpan left = Left(); left > TimeSpan.Zero; left = Left())
         {
             // Rounded up: a delay of less than a millisecond is none, and the loop would spin until it is over.
-            await Task.Delay(left < Limits.PaceStep ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : Limits.PaceStep, time, cancellationToken);
+            await Task.Delay(
+                left < Limits.PaceStep ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : Limits.PaceStep, time, cancellationToken);
             stillWanted();
         }
 

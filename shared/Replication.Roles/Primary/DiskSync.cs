@@ -9,9 +9,9 @@ namespace Replication.Roles.Primary;
 /// </summary>
 /// <remarks>
 /// Every guest write since the attach is forwarded, so the pass has to visit each range once, in any order. A piece is read and its forward is queued under the
-/// range lock that guest writes take, so copies and writes of one range reach the secondary in the order in which they happened here. What does not have to travel is found without
-/// a lock: a piece whose digest was equal at some moment after the attach differs afterwards only by writes that were forwarded. The same holds for ranges that read as zeroes
-/// on both sides.
+/// range lock that guest writes take, so copies and writes of one range reach the secondary in the order in which they happened here. What does not have to
+/// travel is found without a lock: a piece whose digest was equal at some moment after the attach differs afterwards only by writes that were forwarded. The
+/// same holds for ranges that read as zeroes on both sides.
 /// </remarks>
 internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests)
 {

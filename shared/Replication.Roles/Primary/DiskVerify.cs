@@ -9,10 +9,11 @@ namespace Replication.Roles.Primary;
 /// One comparison of a primary disk with the secondary's, while the guest runs.
 /// </summary>
 /// <remarks>
-/// Digests are taken on both sides without a lock first; where they are equal the content was equal when it was read there, and what has changed since was forwarded. Where they differ the guest may have been writing, so
-/// the piece is compared again at a barrier: its range is locked against guest writes and copies, and every forward that overlaps it has been answered. What differs then, block by block, differs for good:
-/// nothing is on its way to it. A guest's write waits at the barrier for at most the mirror deadline (No hostage): the forwards that it waits for are waited for ahead of the lock as well, and a peer that
-/// is too slow ends the verify, not the write.
+/// Digests are taken on both sides without a lock first; where they are equal the content was equal when it was read there, and what has changed since was
+/// forwarded. Where they differ the guest may have been writing, so the piece is compared again at a barrier: its range is locked against guest writes and
+/// copies, and every forward that overlaps it has been answered. What differs then, block by block, differs for good: nothing is on its way to it. A guest's
+/// write waits at the barrier for at most the mirror deadline (No hostage): the forwards that it waits for are waited for
+/// ahead of the lock as well, and a peer that is too slow ends the verify, not the write.
 /// </remarks>
 internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool repair, TimeSpan deadline, TimeProvider time)
 {
@@ -42,7 +43,8 @@ internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, 
     private async Task<List<BlockRange>> CompareAsync(BlockRange range, int pieceBytes, CancellationToken cancellationToken)
     {
         attachment.ThrowIfLost();
-        Task<ReadOnlyMemory<byte>> asked = peer.GetDigestsAsync(attachment.Token, disk.Name, range.OffsetBytes, range.LengthBytes, pieceBytes, cancellationToken);
+        Task<ReadOnlyMemory<byte>> asked = peer.GetDigestsAsync(
+            attachment.Token, disk.Name, range.OffsetBytes, range.LengthBytes, pieceBytes, cancellationToken);
         ReadOnlyMemory<byte> ours = await Digests.ReadAsync(disk.Quorum, range, pieceBytes, cancellationToken);
         return Digests.Differing(disk.Name, range, pieceBytes, ours, await asked);
     }
@@ -76,10 +78,16 @@ internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, 
             List<BlockRange> blocks = await CompareAsync(piece, Limits.VerifiedBlockBytes, limit.Token).WaitAsync(limit.Token);
             return [.. blocks.Where(block => disk.Quorum.Marks?.NeedsCopy(block) != true)];
         }
-        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable })
+        catch (Exception e) when (limit.IsCancellationRequested
+            && !cancellationToken.IsCancellationRequested
+            && e is OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable })
         {
             attachment.ThrowIfLost();
-            throw new VerbException(VerbFailure.Failed, $"{piece} of disk '{disk.Name}' could not be compared within {(deadline / 2).TotalMilliseconds:0} ms, for which its writes were held: the secondary is too slow or too busy", e);
+            throw new VerbException(
+                VerbFailure.Failed,
+                $"{piece} of disk '{disk.Name}' could not be compared within {(deadline / 2).TotalMilliseconds:0} ms, for which its writes were held: the "
+                + "secondary is too slow or too busy",
+                e);
         }
         finally
         {

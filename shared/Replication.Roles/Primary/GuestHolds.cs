@@ -27,7 +27,9 @@ internal enum HoldReason
     /// <summary>The state directory took no record, so nothing unmirrored may be acknowledged: writes fail.</summary>
     RecordFailed = 32,
 
-    /// <summary>The operator has told this primary to go on alone, and the new generation is not on record yet: writes and their acknowledgements wait.</summary>
+    /// <summary>
+    /// The operator has told this primary to go on alone, and the new generation is not on record yet: writes and their acknowledgements wait.
+    /// </summary>
     Promoting = 64,
 }
 
@@ -43,7 +45,10 @@ internal sealed class GuestHolds(GuestAdmission admission)
 
     public void Remove(HoldReason reason) => Change(HoldReason.None, reason);
 
-    /// <summary>A session has ended: <see cref="HoldReason.Settling"/> until every one of them is settled. One may end while the end of an earlier one is not settled yet.</summary>
+    /// <summary>
+    /// A session has ended: <see cref="HoldReason.Settling"/> until every one of them is settled. One
+    /// may end while the end of an earlier one is not settled yet.
+    /// </summary>
     public void BeginSettling(object session) => Change(HoldReason.Settling, HoldReason.None, session);
 
     /// <summary>It is settled what the session's end means; of a session that has not ended, nothing.</summary>

@@ -6,7 +6,8 @@ using Replication.Roles.Mirror;
 namespace Replication.Roles.Primary;
 
 /// <summary>
-/// One attach as the primary holds it: the session, and for each disk a connection, a link over it and the replication filter that is the quorum's mirror child.
+/// One attach as the primary holds it: the session, and for each disk a connection, a link over it
+/// and the replication filter that is the quorum's mirror child.
 /// </summary>
 internal sealed class MirrorAttachment : IMirrorSessionObserver
 {
@@ -44,11 +45,15 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
 
     /// <summary>Connects every disk's export of the session; nothing is forwarded yet.</summary>
     /// <exception cref="VerbException">An export cannot be reached, or has another length.</exception>
-    public static async Task<MirrorAttachment> ConnectAsync(PrimaryRole role, RoleContext context, IMirrorTransport transport, Guid token, Guid pairId, IReadOnlyList<PrimaryDisk> disks, CancellationToken cancellationToken)
+    public static async Task<MirrorAttachment> ConnectAsync(
+        PrimaryRole role, RoleContext context, IMirrorTransport transport, Guid token, Guid pairId, IReadOnlyList<PrimaryDisk> disks,
+        CancellationToken cancellationToken)
     {
         MirrorOptions options = context.Options.Mirror;
         var attachment = new MirrorAttachment(
-            role, context, token, pairId, new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes }, new CopyPace(context.Time, options.ResyncRate));
+            role, context, token, pairId,
+            new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes },
+            new CopyPace(context.Time, options.ResyncRate));
         try
         {
             foreach (PrimaryDisk disk in disks)
@@ -74,7 +79,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>Bytes that nothing on its way makes equal.</summary>
     public long NeedsCopyBytes => MarkedDisks.Sum(disk => disk.Marks.NeedsCopyBytes);
 
-    /// <summary>From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once, when every disk is marked.</summary>
+    /// <summary>
+    /// From here on every guest write is forwarded. Call under the closed gate, so that it begins on all disks at once, when every disk is marked.
+    /// </summary>
     /// <param name="byMarks">The sync copies what is marked, and looks at nothing else.</param>
     /// <param name="copyMarked">What is marked now stays so until it has been copied, whatever the sync looks at.</param>
     /// <exception cref="VerbException">The session is lost.</exception>
@@ -114,18 +121,24 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>From here on what begins to need a copy is copied by itself.</summary>
     public void BeginBackgroundCopies() => Keep("copy long zeroing", _copier!.RunAsync);
 
-    /// <summary>Waits until nothing needs a copy, for as long as that becomes less; the guest writes on, so that something may at once need one again.</summary>
+    /// <summary>
+    /// Waits until nothing needs a copy, for as long as that becomes less; the guest writes on, so that something may at once need one again.
+    /// </summary>
     /// <exception cref="VerbException">The session is lost, or the guest outruns the mirror.</exception>
     public async Task WaitUntilCopiedAsync(CancellationToken cancellationToken)
     {
         bool copied = await _copier!.WaitUntilCopiedAsync(Limits.CopyPatience, cancellationToken);
         ThrowIfLost();
         if (!copied)
-            throw new VerbException(VerbFailure.Failed, $"the guest writes faster than the mirror follows: {NeedsCopyBytes} bytes are still to be copied, no fewer than {Limits.CopyPatience.TotalSeconds:0} s ago; try again when it writes less");
+        {
+            throw new VerbException(VerbFailure.Failed, $"the guest writes faster than the mirror follows: {NeedsCopyBytes} bytes are still to be copied, no "
+                + $"fewer than {Limits.CopyPatience.TotalSeconds:0} s ago; try again when it writes less");
+        }
     }
 
     /// <summary>
-    /// Where the secondary's checkpoint flushes its disks: does it now, with the guest writing, until what is left is little or becomes no less. The secondary deals with the rest.
+    /// Where the secondary's checkpoint flushes its disks: does it now, with the guest writing, until what is
+    /// left is little or becomes no less. The secondary deals with the rest.
     /// </summary>
     /// <exception cref="VerbException">The session is lost, as after any flush of the peer that fails or has no answer in its time.</exception>
     public async Task FlushAheadAsync(TimeSpan deadline, CancellationToken cancellationToken)
@@ -185,7 +198,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         }
     }
 
-    /// <summary>Which of the secondary's ranges read as zeroes. A question is no forward, whose silence would end the session: it has a deadline of its own.</summary>
+    /// <summary>
+    /// Which of the secondary's ranges read as zeroes. A question is no forward, whose silence would end the session: it has a deadline of its own.
+    /// </summary>
     /// <exception cref="VerbException">The secondary's disk does not answer.</exception>
     public async ValueTask<Extent> AskStatusAsync(PrimaryDisk disk, BlockRange range)
     {
@@ -199,7 +214,10 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         catch (TimeoutException e)
         {
             throw new VerbException(
-                VerbFailure.Failed, $"the secondary has not said within {Limits.StatusQuestionDeadline.TotalSeconds:0} s what disk '{disk.Name}' holds at {range}; see whether its disk hangs", e);
+                VerbFailure.Failed,
+                $"the secondary has not said within {Limits.StatusQuestionDeadline.TotalSeconds:0} s what disk '{disk.Name}' "
+                + $"holds at {range}; see whether its disk hangs",
+                e);
         }
     }
 
@@ -216,7 +234,11 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         DrainResult result = await Session.DrainAsync(deadline > TimeSpan.Zero ? deadline : TimeSpan.Zero);
         ThrowIfLost();
         if (result != DrainResult.Drained)
-            throw new VerbException(VerbFailure.Failed, $"the mirror was not drained within {deadline.TotalMilliseconds:0} ms: {Session.UnansweredForwards} forwards are unanswered");
+        {
+            throw new VerbException(
+                VerbFailure.Failed,
+                $"the mirror was not drained within {deadline.TotalMilliseconds:0} ms: {Session.UnansweredForwards} forwards are unanswered");
+        }
     }
 
     /// <summary>The same as far as it goes, while the guest writes on.</summary>
@@ -261,7 +283,11 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     private void Add(PrimaryDisk disk, IMirrorConnection connection)
     {
         if (connection.Node.LengthBytes != disk.Quorum.LengthBytes)
-            throw new VerbException(VerbFailure.Failed, $"disk '{disk.Name}' has {disk.Quorum.LengthBytes} bytes on the primary and {connection.Node.LengthBytes} bytes on the secondary: they must be equal");
+        {
+            throw new VerbException(VerbFailure.Failed, $"disk '{disk.Name}' has {disk.Quorum.LengthBytes} bytes on the primary and "
+                + $"{connection.Node.LengthBytes} bytes on the secondary: they must be equal");
+        }
+
         MirrorLink link = Session.AddLink(disk.Name, connection);
         _children.Add((disk, connection, link, new PrimaryFilter($"{disk.Name}.replication", link)));
     }

@@ -3,8 +3,8 @@ using Replication.Block;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// The pair's checkpoint, seen from the primary. A hold ends in one of four ways: End(committed), End(aborted), End(unknown), or the lease runs out, which is like
-/// unknown. After an unknown end the secondary's record is the truth: the primary asks for it before it begins another epoch.
+/// The pair's checkpoint, seen from the primary. A hold ends in one of four ways: End(committed), End(aborted), End(unknown), or the lease runs out, which is
+/// like unknown. After an unknown end the secondary's record is the truth: the primary asks for it before it begins another epoch.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -72,15 +72,20 @@ internal sealed partial class PrimaryRole
         if (outcome == CheckpointOutcome.Committed)
             Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));
         else
-            Journal.Publish(EventTypes.CheckpointAborted, ("epoch", epoch), ("cause", outcome == CheckpointOutcome.Unknown ? "the commit's reply was lost" : "aborted by the controller"));
+        {
+            Journal.Publish(
+                EventTypes.CheckpointAborted, ("epoch", epoch),
+                ("cause", outcome == CheckpointOutcome.Unknown ? "the commit's reply was lost" : "aborted by the controller"));
+        }
+
         if (outcome != CheckpointOutcome.Committed)
             await TryResolveEpochAsync();
         return (State.Record.Epoch, held);
     }
 
     /// <summary>
-    /// The guest goes on first: until the record is written the epoch is in doubt, as it is where the lease has run out. The secondary's record is the truth, and the next checkpoint asks for it
-    /// first; so does one that follows a record which cannot be written. Returns how long the guest was held.
+    /// The guest goes on first: until the record is written the epoch is in doubt, as it is where the lease has run out. The secondary's record is the truth,
+    /// and the next checkpoint asks for it first; so does one that follows a record which cannot be written. Returns how long the guest was held.
     /// </summary>
     private async Task<TimeSpan> EndHoldUnderChangesAsync(CheckpointHold hold, CheckpointOutcome outcome)
     {
@@ -105,7 +110,8 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>Drains without holding, then holds the guest's writes and drains the rest; one deadline from the hold on.</summary>
-    private async Task<BegunCheckpoint> HoldAndDrainAsync(MirrorAttachment attachment, ulong epoch, TimeSpan deadline, bool lease, CancellationToken cancellationToken)
+    private async Task<BegunCheckpoint> HoldAndDrainAsync(
+        MirrorAttachment attachment, ulong epoch, TimeSpan deadline, bool lease, CancellationToken cancellationToken)
     {
         long began = Time.GetTimestamp();
         long drainedBytes = attachment.Session.UnansweredBytes;
@@ -133,8 +139,8 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// Waits until nothing needs a copy, for as long as that becomes less, and drains the window, all while the guest writes on; then the gate closes. Where something has begun to need a copy
-    /// in between the guest goes on, and so does the wait, a bounded number of times.
+    /// Waits until nothing needs a copy, for as long as that becomes less, and drains the window, all while the guest writes on; then the gate closes. Where
+    /// something has begun to need a copy in between the guest goes on, and so does the wait, a bounded number of times.
     /// </summary>
     private async Task CopyAndCloseGateAsync(MirrorAttachment attachment, TimeSpan deadline, CancellationToken cancellationToken)
     {
@@ -151,7 +157,9 @@ internal sealed partial class PrimaryRole
             _gate.Open();
         }
 
-        throw new VerbException(VerbFailure.Failed, $"checkpoint failed: the guest writes or zeroes faster than the mirror follows, {attachment.NeedsCopyBytes} bytes are still to be copied");
+        throw new VerbException(
+            VerbFailure.Failed,
+            $"checkpoint failed: the guest writes or zeroes faster than the mirror follows, {attachment.NeedsCopyBytes} bytes are still to be copied");
     }
 
     private async Task HoldUnderLeaseAsync(MirrorAttachment attachment, BegunCheckpoint begun, long heldAt, TimeSpan lease)
@@ -180,7 +188,9 @@ internal sealed partial class PrimaryRole
         await TryResolveEpochAsync();
     });
 
-    /// <summary>Call under <see cref="_changes"/>. Returns how long the guest was held: those who waited may run on this thread before the gate's opening returns.</summary>
+    /// <summary>
+    /// Call under <see cref="_changes"/>. Returns how long the guest was held: those who waited may run on this thread before the gate's opening returns.
+    /// </summary>
     private TimeSpan ReleaseHold(CheckpointHold hold)
     {
         _hold = null;

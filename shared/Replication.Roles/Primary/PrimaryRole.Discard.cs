@@ -3,9 +3,10 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// The operator's word that what the secondary's side has changed since the two parted does not count: a generation begins that follows both sides', so that each of them recognises it as its successor, and the disks
-/// are compared. Only where nobody serves what is discarded: a secondary whose promotion was lost with its view is <c>inconsistent</c>, and no other verb brings the fenced primary beside it back. A promoted node that
-/// serves is not overruled from here (invariant Fence).
+/// The operator's word that what the secondary's side has changed since the two parted does not count: a generation begins that follows both sides', so that
+/// each of them recognises it as its successor, and the disks are compared. Only where nobody serves what is discarded: a secondary whose promotion was lost
+/// with its view is <c>inconsistent</c>, and no other verb brings the fenced primary beside it back. A
+/// promoted node that serves is not overruled from here (invariant Fence).
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -21,7 +22,8 @@ internal sealed partial class PrimaryRole
         {
             throw new VerbException(
                 VerbFailure.Refused,
-                $"start is refused: the {StageTable.NameOf(position.Role)} is {StageTable.NameOf(position.Stage)} at generation {theirs} epoch {position.Epoch}, the primary at {State.Generation} epoch {State.Record.Epoch}; "
+                $"start is refused: the {StageTable.NameOf(position.Role)} is {StageTable.NameOf(position.Stage)} at generation {theirs} epoch "
+                + $"{position.Epoch}, the primary at {State.Generation} epoch {State.Record.Epoch}; "
                 + "changes are discarded only of a secondary that is inconsistent or none");
         }
 
@@ -46,7 +48,8 @@ internal sealed partial class PrimaryRole
             await State.BeginGenerationOverAsync(
                 position.History,
                 new Generation(number, _context.NewId(), State.Generation.Id, State.Record.Epoch),
-                record => record with { Stage = NodeStage.Standalone, Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
+                record => record with { Stage = NodeStage.Standalone,
+                    Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
             Transition(NodeStage.Standalone);
             Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number), ("discarded", theirs));
             _holds.Remove(HoldReason.Fenced | HoldReason.Unconfirmed | HoldReason.WaitedTooLong | HoldReason.RecordFailed);

@@ -9,8 +9,8 @@ internal sealed partial class PrimaryRole
     private MirrorLoss? _lossWhileEnding; // guarded by _changes
 
     /// <summary>
-    /// The operator's word that this node goes on alone: drops the mirror, begins a generation of its own and serves, whether the secondary can be reached or not.
-    /// Repeated: the same generation.
+    /// The operator's word that this node goes on alone: drops the mirror, begins a generation of its own and serves, whether the secondary can be reached or
+    /// not. Repeated: the same generation.
     /// </summary>
     public async Task<FailoverResult> FailoverAsync()
     {
@@ -21,7 +21,8 @@ internal sealed partial class PrimaryRole
         Interlocked.Increment(ref _goingAlone);
         try
         {
-            // Whatever verb is under way has its turn still; without its session it ends, and it does not wait for the peer any longer. Those that wait for their turn end when they have it.
+            // Whatever verb is under way has its turn still; without its session it ends, and it does not wait for the
+            // peer any longer. Those that wait for their turn end when they have it.
             _attachment?.Session.End();
             Interrupt();
             using AsyncMutex.Holder verb = await _verbs.EnterAsync();
@@ -55,7 +56,8 @@ internal sealed partial class PrimaryRole
             {
                 await State.BeginGenerationAsync(
                     State.Generation.Next(_context.NewId(), State.Record.Epoch),
-                    record => record with { Stage = NodeStage.Standalone, Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
+                    record => record with { Stage = NodeStage.Standalone,
+                        Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
                 Transition(NodeStage.Standalone);
                 Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number));
             }

@@ -4,7 +4,9 @@ using Replication.Roles.Mirror;
 
 namespace Replication.Roles.Primary;
 
-/// <remarks>Who may go on: the promoting secondary's hold, and what a primary does with what it learns about the other's generation (invariant Fence).</remarks>
+/// <remarks>
+/// Who may go on: the promoting secondary's hold, and what a primary does with what it learns about the other's generation (invariant Fence).
+/// </remarks>
 internal sealed partial class PrimaryRole
 {
     private const string Unanswered = "a promotion was asked for and never answered";
@@ -93,7 +95,8 @@ internal sealed partial class PrimaryRole
             Generation theirs = position.Generation;
             throw new VerbException(
                 VerbFailure.Refused,
-                $"split brain: primary is at generation {State.Generation} epoch {State.Record.Epoch}, secondary at generation {theirs} epoch {position.Epoch}; neither continues the other")
+                $"split brain: primary is at generation {State.Generation} epoch {State.Record.Epoch}, secondary at generation {theirs} epoch "
+                + $"{position.Epoch}; neither continues the other")
             {
                 NeedsOperator = true,
             };
@@ -141,7 +144,8 @@ internal sealed partial class PrimaryRole
     {
         NodeStage stage = _stage;
         EpochRecord record = State.Record;
-        return new PeerPosition(NodeRole.Primary, stage == NodeStage.Waiting && record.Stage == NodeStage.Detached ? NodeStage.Detached : stage, State.History, record.Epoch)
+        return new PeerPosition(
+            NodeRole.Primary, stage == NodeStage.Waiting && record.Stage == NodeStage.Detached ? NodeStage.Detached : stage, State.History, record.Epoch)
         {
             PairId = record.PairId,
             Incarnation = _context.Incarnation,

@@ -5,9 +5,10 @@ using Replication.Roles.Mirror;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// A session ended: its connection broke, or it was silent for the deadline. From that instant no guest write is acknowledged until it is settled what the loss means. The
-/// peer is asked, within what is left of the deadline, whether it has been promoted: if so this primary is fenced (a primary that was frozen through a failover finds out here).
-/// Otherwise <c>detached</c> is recorded, so that no crash can make this primary look cleanly cut, and the waiting writes complete with their local results.
+/// A session ended: its connection broke, or it was silent for the deadline. From that instant no guest write is acknowledged until it is settled what the loss
+/// means. The peer is asked, within what is left of the deadline, whether it has been promoted: if so this primary is fenced (a primary that was frozen through
+/// a failover finds out here). Otherwise <c>detached</c> is recorded, so that no crash can make this primary look
+/// cleanly cut, and the waiting writes complete with their local results.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -18,7 +19,8 @@ internal sealed partial class PrimaryRole
     internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
     {
         _holds.BeginSettling(attachment);
-        // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there for the question. Silence that ends a session has used it up.
+        // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there
+        // for the question. Silence that ends a session has used it up.
         TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
         _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left));
     }
@@ -67,7 +69,8 @@ internal sealed partial class PrimaryRole
     private void ReportUnderChanges(MirrorLoss loss)
     {
         if (loss.Cause is not MirrorLossCause.Ended and not MirrorLossCause.PeerPromoted && _stage != NodeStage.Fenced)
-            Journal.Report(new FailureReport(FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.ReportedErrno, State.Record.Epoch, loss.Message));
+            Journal.Report(new FailureReport(
+                FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.ReportedErrno, State.Record.Epoch, loss.Message));
     }
 
     private async Task<PeerPosition?> AskAfterLossAsync(MirrorAttachment attachment, TimeSpan left)

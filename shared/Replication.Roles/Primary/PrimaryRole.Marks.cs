@@ -5,9 +5,10 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// The dirty marks of the disks (invariant No lost dirt): kept from just before the first session's children are added, through every later stage of this generation; a primary
-/// that never replicated, and one that has gone on alone, marks nothing. The record says whether they can be trusted (<see cref="EpochFlags.MarksTrusted"/>): from the record on that makes a
-/// pair of this primary and the peer that its sync was with; until a sync with a peer that they do not describe, a lost or damaged file, or a reboot of a <c>process</c> node.
+/// The dirty marks of the disks (invariant No lost dirt): kept from just before the first session's children are added, through every later stage of this
+/// generation; a primary that never replicated, and one that has gone on alone, marks nothing. The record says whether they can be trusted
+/// (<see cref="EpochFlags.MarksTrusted"/>): from the record on that makes a pair of this primary and the peer that its sync was with; until a
+/// sync with a peer that they do not describe, a lost or damaged file, or a reboot of a <c>process</c> node.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -51,8 +52,8 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// The durability was <c>process</c> until now: marks may have been cleared whose blocks are in this disk's page cache only, and what is marked may not be on the medium. Both are, before the manifest says that a
-    /// reboot takes nothing.
+    /// The durability was <c>process</c> until now: marks may have been cleared whose blocks are in this disk's page cache only, and what is marked may not be
+    /// on the medium. Both are, before the manifest says that a reboot takes nothing.
     /// </summary>
     private async Task FlushStateAsync()
     {
@@ -85,8 +86,8 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// Every disk is marked from here on; new bitmaps are empty. Where the peer is not the one that trusted marks describe, they are not trusted any more: only a sync of the whole disk can
-    /// say what differs then.
+    /// Every disk is marked from here on; new bitmaps are empty. Where the peer is not the one that trusted marks describe, they are not trusted any more: only
+    /// a sync of the whole disk can say what differs then.
     /// </summary>
     private async Task BeginMarkingAsync(bool describePeer)
     {
@@ -115,7 +116,10 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>The node ends. The record may rely on the marks, so they stay in place: a write that comes even now and would need another mark fails, and none goes unmarked.</summary>
+    /// <summary>
+    /// The node ends. The record may rely on the marks, so they stay in place: a write that comes even now
+    /// and would need another mark fails, and none goes unmarked.
+    /// </summary>
     private async Task CloseMarksAsync()
     {
         foreach (PrimaryDisk disk in _disks)
@@ -128,13 +132,17 @@ internal sealed partial class PrimaryRole
     /// <summary>A start or resync has been taken back: marks that it began for are of no use, unless the record has come to rely on them.</summary>
     private Task EndUntrustedMarkingAsync() => MarksTrusted ? Task.CompletedTask : EndMarkingAsync();
 
-    /// <summary>This primary and that secondary have the same pair id on record: whatever has been the secondary's since, this primary has told it, or has marked.</summary>
+    /// <summary>
+    /// This primary and that secondary have the same pair id on record: whatever has been the secondary's since, this primary has told it, or has marked.
+    /// </summary>
     private bool IsOurs(PeerPosition position) => position.PairId != Guid.Empty && position.PairId == State.Record.PairId;
 
     /// <summary>That secondary has a pair id on record, and it is another one.</summary>
     private bool IsAnothers(PeerPosition position) => position.PairId != Guid.Empty && position.PairId != State.Record.PairId;
 
-    /// <summary>The secondary is what the marks are about. Another one, or one restored from a state before our last checkpoint, is compared by digests.</summary>
+    /// <summary>
+    /// The secondary is what the marks are about. Another one, or one restored from a state before our last checkpoint, is compared by digests.
+    /// </summary>
     private bool MarksDescribe(PeerPosition position) =>
         MarksTrusted
         && IsOurs(position)
@@ -145,8 +153,9 @@ internal sealed partial class PrimaryRole
         && position.Stage is NodeStage.Running or NodeStage.Stopped or NodeStage.None;
 
     /// <summary>
-    /// A flush of a primary disk has failed: the kernel may have dropped what it could not write, so that the disk lacks blocks that the secondary has, and no mark says which. Marks do not tell what differs any more:
-    /// the next sync compares digests. The mirror stays, as the secondary may be what the guest needs next.
+    /// A flush of a primary disk has failed: the kernel may have dropped what it could not write, so that the disk lacks blocks that the secondary has, and no
+    /// mark says which. Marks do not tell what differs any more: the next sync compares digests. The
+    /// mirror stays, as the secondary may be what the guest needs next.
     /// </summary>
     private void OnLocalFlushFailed()
     {

@@ -3,9 +3,10 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// One loop for as long as this primary is detached. It asks its peer's position on and on: a detached primary has no session whose end would tell it of a promotion, so this is how it is
-/// fenced soon after it can hear of one (invariant Fence). Where the policy is <c>auto</c> it also brings the pair back: an attempt that fails is followed by the next after
-/// a back-off; one that somebody has to do something about is told once, and is not repeated before the peer has changed. Attempts give way to verbs.
+/// One loop for as long as this primary is detached. It asks its peer's position on and on: a detached primary has no session whose end would tell it of a
+/// promotion, so this is how it is fenced soon after it can hear of one (invariant Fence). Where the policy is <c>auto</c> it also brings the pair back: an
+/// attempt that fails is followed by the next after a back-off; one that somebody has to do something about is told
+/// once, and is not repeated before the peer has changed. Attempts give way to verbs.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {

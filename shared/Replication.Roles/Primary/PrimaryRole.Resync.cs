@@ -4,8 +4,9 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// A detached pair comes back: attach, copy what the secondary lacks, complete. The secondary stays <c>running</c> and shows its last checkpoint all the while, so there is no
-/// checkpoint here and no new epoch; the record says <c>detached</c> until the secondary lacks nothing. Undone as a whole when a step fails: what was marked stays marked.
+/// A detached pair comes back: attach, copy what the secondary lacks, complete. The secondary stays <c>running</c> and shows its last checkpoint all the while,
+/// so there is no checkpoint here and no new epoch; the record says <c>detached</c> until the secondary lacks
+/// nothing. Undone as a whole when a step fails: what was marked stays marked.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -34,7 +35,8 @@ internal sealed partial class PrimaryRole
         long began = Time.GetTimestamp();
         using Interruption interruption = Interruptible(cancellationToken);
         CheckPeer(await ConfirmGenerationAsync(peer, Verb.Resync, interruption.Token));
-        ResyncResult result = await RepeatWithoutViewAsync(abandonView, givesUpView => ResyncOnceAsync(peer, abandonView, givesUpView, began, interruption.Token));
+        ResyncResult result = await RepeatWithoutViewAsync(
+            abandonView, givesUpView => ResyncOnceAsync(peer, abandonView, givesUpView, began, interruption.Token));
         _cameBackByItself = false;
         _lastResync = result;
         Volatile.Write(ref _resyncs, _resyncs + 1);
@@ -100,8 +102,12 @@ internal sealed partial class PrimaryRole
     private static VerbException NeedsStart(string reason) =>
         new(VerbFailure.Refused, $"resync is refused: {reason}; run start") { NeedsOperator = true };
 
-    /// <summary>Opens a session that what is marked can go through. Where it does not fit the overlay the secondary keeps its view and the verb is refused, unless the operator has said otherwise.</summary>
-    private async Task<AttachReply> OpenSessionAsync(IReplicationPeer peer, AttachOrder order, Guid pairId, bool byMarks, UndoStack undo, CancellationToken cancellationToken)
+    /// <summary>
+    /// Opens a session that what is marked can go through. Where it does not fit the overlay the secondary keeps its
+    /// view and the verb is refused, unless the operator has said otherwise.
+    /// </summary>
+    private async Task<AttachReply> OpenSessionAsync(
+        IReplicationPeer peer, AttachOrder order, Guid pairId, bool byMarks, UndoStack undo, CancellationToken cancellationToken)
     {
         var request = new AttachRequest(
             Options.Group, State.History, State.Record.Epoch, [.. _disks.Select(disk => (disk.Name, disk.Quorum.LengthBytes))], Options.OwnControl, order.Sync)
@@ -152,7 +158,8 @@ internal sealed partial class PrimaryRole
 
     private static VerbException DoesNotFit(Verb verb, string reason) => new(
         VerbFailure.Refused,
-        $"{StageTable.NameOf(verb)} is refused: {reason}; configure Overlay:Spill or a larger Overlay:Limit on the secondary, or give its view up with --abandon-view")
+        $"{StageTable.NameOf(verb)} is refused: {reason}; configure Overlay:Spill or a larger Overlay:Limit on the secondary, "
+        + "or give its view up with --abandon-view")
     {
         NeedsOperator = true,
     };

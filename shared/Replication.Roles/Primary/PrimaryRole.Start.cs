@@ -54,7 +54,11 @@ internal sealed partial class PrimaryRole
         PeerPosition position = await AskPositionAsync(peer, verb, cancellationToken);
         await JudgeAsync(position);
         if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
-            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");
+        {
+            throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its "
+                + "generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");
+        }
+
         Check(verb);
         return position;
     }
@@ -73,7 +77,9 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>Opens a session and joins its links to the quorums: every guest write from the return on is forwarded. Also returns the secondary's stage.</summary>
+    /// <summary>
+    /// Opens a session and joins its links to the quorums: every guest write from the return on is forwarded. Also returns the secondary's stage.
+    /// </summary>
     private async Task<(MirrorAttachment Attachment, NodeStage Secondary)> AttachAsync(
         IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
@@ -104,7 +110,8 @@ internal sealed partial class PrimaryRole
         await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
         try
         {
-            // Marks that are still trusted where the sync is cut short must not be cleared before it has passed them: a smaller write than a block leaves the rest of it different.
+            // Marks that are still trusted where the sync is cut short must not be cleared before it has passed
+            // them: a smaller write than a block leaves the rest of it different.
             await attachment.AddChildrenAsync(byMarks, copyMarked: describePeer && order.Sync != SyncMode.None);
         }
         finally
@@ -117,13 +124,15 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that asks
-    /// before it serves, and that takes no other secondary for this one. The guest is held for one deadline at most; a commit without an answer by then is asked after, and tried again if it did not happen.
+    /// The commit that makes it a pair. The record says <c>detached</c> with a peer before the secondary may switch, so a crash anywhere leaves a primary that
+    /// asks before it serves, and that takes no other secondary for this one. The guest is held for one deadline at most; a
+    /// commit without an answer by then is asked after, and tried again if it did not happen.
     /// </summary>
     private async Task<ulong> FirstCheckpointAsync(MirrorAttachment attachment, IReplicationPeer peer, CancellationToken cancellationToken)
     {
         EpochRecord before = State.Record;
-        await RecordWhileSyncingAsync(record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer, PairId = attachment.PairId });
+        await RecordWhileSyncingAsync(
+            record => record with { Stage = NodeStage.Detached, Flags = record.Flags | EpochFlags.HadPeer, PairId = attachment.PairId });
         bool mayHaveSwitched = false;
         try
         {
@@ -142,7 +151,8 @@ internal sealed partial class PrimaryRole
                 }
                 catch (VerbException e) when (e.Failure != VerbFailure.Unreachable)
                 {
-                    // This attempt did not happen. An earlier one may have, while this one was on its way: then its cut is as good, and what this one was refused for.
+                    // This attempt did not happen. An earlier one may have, while this one was on its way: then
+                    // its cut is as good, and what this one was refused for.
                     mayHaveSwitched = inDoubt;
                     refusal = e;
                 }
@@ -170,7 +180,9 @@ internal sealed partial class PrimaryRole
             throw;
         }
 
-        throw new VerbException(VerbFailure.Unreachable, $"the secondary did not commit the first checkpoint within {Options.Mirror.Deadline.TotalMilliseconds:0} ms, {Limits.FirstCommitAttempts} times");
+        throw new VerbException(
+            VerbFailure.Unreachable,
+            $"the secondary did not commit the first checkpoint within {Options.Mirror.Deadline.TotalMilliseconds:0} ms, {Limits.FirstCommitAttempts} times");
     }
 
     /// <summary>A record of a start; one that has been overtaken by a promotion of the peer leaves what that has recorded.</summary>
@@ -213,7 +225,9 @@ internal sealed partial class PrimaryRole
             await peer.CommitCheckpointAsync(begun.ToCommit(), limit.Token);
             return true;
         }
-        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is (OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable }))
+        catch (Exception e) when (limit.IsCancellationRequested
+            && !cancellationToken.IsCancellationRequested
+            && e is (OperationCanceledException or VerbException { Failure: VerbFailure.Unreachable }))
         {
             return false;
         }

@@ -18,7 +18,9 @@ internal sealed partial class PrimaryRole
             SyncMode.Full => "everything",
             _ => "nothing",
         };
-        Journal.Publish(EventTypes.ResyncStarted, ("sync", sync.ToString().ToLowerInvariant()), ("way", way), ("markedBytes", attachment.MarkedDisks.Sum(disk => disk.Marks.DirtyBytes)));
+        Journal.Publish(
+            EventTypes.ResyncStarted, ("sync", sync.ToString().ToLowerInvariant()), ("way", way),
+            ("markedBytes", attachment.MarkedDisks.Sum(disk => disk.Marks.DirtyBytes)));
         long synced = 0;
         if (!attachment.SyncsByMarks)
         {
@@ -72,7 +74,8 @@ internal sealed partial class PrimaryRole
     {
         if (!progress.IsStalled(leftBytes))
             return;
-        string message = $"the guest changes disk '{disk.Link.Disk}' faster than the sync copies it: {leftBytes} bytes are left after {Limits.StalledPasses} passes that have not made them less; "
+        string message = $"the guest changes disk '{disk.Link.Disk}' faster than the sync copies it: {leftBytes} bytes are left after {Limits.StalledPasses} "
+            + "passes that have not made them less; "
             + "what is marked stays marked: try again when the guest writes or trims less, or with a higher Mirror:ResyncRate";
         // Attempts that follow by themselves end the same way: one outage is one event.
         if (!_outrunTold)

@@ -3,7 +3,8 @@ using Replication.Block;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// Verify: both disks are compared while the guest writes and checkpoints are taken, so it holds no verb up. It belongs to the session that it began in: whatever ends that one ends it.
+/// Verify: both disks are compared while the guest writes and checkpoints are taken, so it holds no verb up. It
+/// belongs to the session that it began in: whatever ends that one ends it.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {

@@ -3,8 +3,8 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <remarks>
-/// Restarted with a peer on record: the peer may have been promoted meanwhile. Guest requests are held until the peer has confirmed our generation or the operator has
-/// decided (<c>failover --node primary</c>); after <c>Peer.WaitAtStart</c> they fail. The peer is asked on and on.
+/// Restarted with a peer on record: the peer may have been promoted meanwhile. Guest requests are held until the peer has confirmed our generation or the
+/// operator has decided (<c>failover --node primary</c>); after <c>Peer.WaitAtStart</c> they fail. The peer is asked on and on.
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
@@ -64,7 +64,8 @@ internal sealed partial class PrimaryRole
             if (_stage != NodeStage.Waiting)
                 return true;
             HistoryRelation relation = await JudgeUnderChangesAsync(position);
-            // A peer without a history, or with another one, confirms nothing. Neither does a secondary that this primary was with before: the last one may have been promoted.
+            // A peer without a history, or with another one, confirms nothing. Neither does a secondary that this
+            // primary was with before: the last one may have been promoted.
             if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown || (relation == HistoryRelation.Same && IsAnothers(position)))
                 return false;
             if (relation != HistoryRelation.TheirsNewer)

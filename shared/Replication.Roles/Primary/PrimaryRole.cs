@@ -11,10 +11,11 @@ namespace Replication.Roles.Primary;
 /// The primary: serves the guest from the local disks, mirrors every write while it replicates, and goes on alone when the mirror is lost.
 /// </summary>
 /// <remarks>
-/// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release, fence),
-/// Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by itself), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
-/// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage, record and holds together;
-/// inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
+/// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release,
+/// fence), Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by
+/// itself), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
+/// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage,
+/// record and holds together; inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
 /// first commit on, until that commit is known to have succeeded.</para>
 /// </remarks>
@@ -143,7 +144,8 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     }
 
     private void Report(FailureCase which, string disk, BlockException failure) =>
-        Journal.Report(new FailureReport(which, disk, failure.Range.OffsetBytes, failure.Range.LengthBytes, failure.Errno, State.Record.Epoch, failure.Message));
+        Journal.Report(
+            new FailureReport(which, disk, failure.Range.OffsetBytes, failure.Range.LengthBytes, failure.Errno, State.Record.Epoch, failure.Message));
 
     private PrimaryDisk Disk(string name, BlockNode local, GuestAdmission admission)
     {

@@ -3,8 +3,8 @@ using Replication.Block.State;
 namespace Replication.Roles.Primary;
 
 /// <summary>
-/// When the next attempt to come back is due. Used by one loop at a time. An attempt that succeeds counts as well: each outage costs the guest a deadline, so a pair that comes back and is lost at
-/// once again and again waits longer each time. A session that has lived for longer than the longest wait ends the series.
+/// When the next attempt to come back is due. Used by one loop at a time. An attempt that succeeds counts as well: each outage costs the guest a deadline, so a
+/// pair that comes back and is lost at once again and again waits longer each time. A session that has lived for longer than the longest wait ends the series.
 /// </summary>
 internal sealed class ReconnectPace(TimeProvider time, Func<double> random)
 {

@@ -15,7 +15,10 @@ internal static class Digests
         if (pieceBytes is < 4096 or > 1 << 20 || !BitOperations.IsPow2(pieceBytes))
             throw new VerbException(VerbFailure.Invalid, $"a digest covers a power of two between 4096 and 1048576 bytes, not {pieceBytes}");
         if (range.OffsetBytes < 0 || range.LengthBytes is <= 0 or > 64 << 20 || range.OffsetBytes > node.LengthBytes - range.LengthBytes)
-            throw new VerbException(VerbFailure.Invalid, $"digests of {range} do not lie within the disk of {node.LengthBytes} bytes, or cover more than 64 MiB");
+        {
+            throw new VerbException(
+                VerbFailure.Invalid, $"digests of {range} do not lie within the disk of {node.LengthBytes} bytes, or cover more than 64 MiB");
+        }
 
         var digests = new byte[(range.LengthBytes + pieceBytes - 1) / pieceBytes * DigestBytes];
         byte[] piece = ArrayPool<byte>.Shared.Rent(pieceBytes);
@@ -52,7 +55,11 @@ internal static class Digests
     public static List<BlockRange> Differing(string disk, BlockRange range, int pieceBytes, ReadOnlyMemory<byte> ours, ReadOnlyMemory<byte> theirs)
     {
         if (theirs.Length != ours.Length)
-            throw new VerbException(VerbFailure.Failed, $"the secondary has answered {theirs.Length} bytes of digests for {range} of disk '{disk}', not {ours.Length}");
+        {
+            throw new VerbException(
+                VerbFailure.Failed, $"the secondary has answered {theirs.Length} bytes of digests for {range} of disk '{disk}', not {ours.Length}");
+        }
+
         var differing = new List<BlockRange>();
         for (int i = 0; i < ours.Length / DigestBytes; i++)
         {

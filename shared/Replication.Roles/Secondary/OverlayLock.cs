@@ -6,8 +6,9 @@ using Replication.Block.State;
 namespace Replication.Roles.Secondary;
 
 /// <summary>
-/// Keeps every other node out of an overlay directory, for a node removes all overlay files that its record does not name: of a node that is configured with another's
-/// directory, every one of the other's. A lock keeps out those that run; the group's name, in a file beside it, keeps out another group that comes later.
+/// Keeps every other node out of an overlay directory, for a node removes all overlay files that its record does not name: of a node that is configured with
+/// another's directory, every one of the other's. A lock keeps out those that run; the group's name, in
+/// a file beside it, keeps out another group that comes later.
 /// </summary>
 internal static class OverlayLock
 {
@@ -25,7 +26,11 @@ internal static class OverlayLock
             if (overlays.Read(GroupFile) is not { } owner)
                 overlays.Replace(GroupFile, Encoding.UTF8.GetBytes(group));
             else if (Encoding.UTF8.GetString(owner) is var name && name != group)
-                throw new StateException($"overlay directory {overlays.Path} belongs to group '{name}', the configuration says '{group}'; give each group a directory of its own");
+            {
+                throw new StateException(
+                    $"overlay directory {overlays.Path} belongs to group '{name}', the configuration says '{group}'; give each group a directory of its own");
+            }
+
             return taken;
         }
         catch

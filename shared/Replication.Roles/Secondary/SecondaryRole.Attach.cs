@@ -6,9 +6,9 @@ using Replication.Nbd;
 namespace Replication.Roles.Secondary;
 
 /// <remarks>
-/// Sessions. An attach ends every earlier session before it answers, and is refused while the disk has requests of one that it does not answer; no verb waits for them
-/// longer than the mirror's deadline. A session ends with the first connection that it loses. Invariant Whole: from the attach until a completed sync, and from the end of a
-/// session on, the record says <c>incomplete</c>.
+/// Sessions. An attach ends every earlier session before it answers, and is refused while the disk has requests of one that it does not answer; no verb waits
+/// for them longer than the mirror's deadline. A session ends with the first connection that it loses. Invariant Whole: from the attach until a completed sync,
+/// and from the end of a session on, the record says <c>incomplete</c>.
 /// </remarks>
 internal sealed partial class SecondaryRole
 {
@@ -58,8 +58,8 @@ internal sealed partial class SecondaryRole
     }
 
     /// <summary>
-    /// No view from here on until a sync is done: there was none, or the operator gives it up. Under the closed gate: a read of a stopped secondary that is under way
-    /// goes to the disk itself, and must have ended before the sync writes there.
+    /// No view from here on until a sync is done: there was none, or the operator gives it up. Under the closed gate: a read of a stopped secondary that is
+    /// under way goes to the disk itself, and must have ended before the sync writes there.
     /// </summary>
     private async Task BeginSyncAsync(Guid pairId)
     {
@@ -87,7 +87,11 @@ internal sealed partial class SecondaryRole
         using AsyncMutex.Holder verb = await _verbs.EnterAsync();
         SecondarySession current = CurrentSession(session);
         if (current.State.Failed)
-            throw new VerbException(VerbFailure.Failed, "the sync is not complete: a mirrored write of this session has failed on the secondary; see coloctl errors");
+        {
+            throw new VerbException(
+                VerbFailure.Failed, "the sync is not complete: a mirrored write of this session has failed on the secondary; see coloctl errors");
+        }
+
         current.Synced = true;
         _lacksWrites = false;
         current.State.CompareBeforeWrite = false;
@@ -103,7 +107,8 @@ internal sealed partial class SecondaryRole
         SecondarySession? current = Volatile.Read(ref _session);
         if (current is null || current.Token != session || current.IsEnding)
             throw SessionOver(session);
-        SecondaryDisk found = _group.Disks.FirstOrDefault(d => d.Name == disk) ?? throw new VerbException(VerbFailure.Invalid, $"group '{Options.Group}' has no disk '{disk}'");
+        SecondaryDisk found = _group.Disks.FirstOrDefault(d => d.Name == disk) ?? throw new VerbException(
+            VerbFailure.Invalid, $"group '{Options.Group}' has no disk '{disk}'");
         try
         {
             return await Digests.ReadAsync(found.CopyBeforeWrite, new BlockRange(offsetBytes, lengthBytes), pieceBytes, cancellationToken);
@@ -116,8 +121,8 @@ internal sealed partial class SecondaryRole
     }
 
     /// <summary>
-    /// A write that an ended session still has in the disk would keep its place in the order of overlapping writes, but not in that of a new session's comparisons: a digest read before it lands
-    /// says that nothing need be copied. So nothing is attached before it has come back; the primary tries again.
+    /// A write that an ended session still has in the disk would keep its place in the order of overlapping writes, but not in that of a new session's
+    /// comparisons: a digest read before it lands says that nothing need be copied. So nothing is attached before it has come back; the primary tries again.
     /// </summary>
     private async Task CheckDrainedAsync()
     {
@@ -125,14 +130,19 @@ internal sealed partial class SecondaryRole
         {
             // A flush or a read that is still under way changes nothing.
             if (session.State.InFlight > 0 && !await session.WaitForEndAsync(Options.Mirror.Deadline, Time))
-                throw new VerbException(VerbFailure.Failed, $"the secondary's disk has not answered requests of the earlier mirror session {session.Token:N} yet; it can be attached once it has");
+            {
+                throw new VerbException(
+                    VerbFailure.Failed,
+                    $"the secondary's disk has not answered requests of the earlier mirror session {session.Token:N} yet; it can be attached once it has");
+            }
+
             _draining.Remove(session);
         }
     }
 
     /// <summary>
-    /// Ends the session that is current, if any, and records what its end means; waits for what it has in flight, at most <paramref name="limit"/> (null: the mirror's
-    /// deadline). Call under <see cref="_verbs"/>.
+    /// Ends the session that is current, if any, and records what its end means; waits for what it has in flight, at most <paramref name="limit"/> (null: the
+    /// mirror's deadline). Call under <see cref="_verbs"/>.
     /// </summary>
     private async Task EndSessionAsync(string cause, string message, TimeSpan? limit = null)
     {
@@ -196,7 +206,8 @@ internal sealed partial class SecondaryRole
         });
     }
 
-    private SecondarySession CurrentSession(Guid token) => _session is { IsEnding: false } session && session.Token == token ? session : throw SessionOver(token);
+    private SecondarySession CurrentSession(Guid token) =>
+        _session is { IsEnding: false } session && session.Token == token ? session : throw SessionOver(token);
 
     private static VerbException SessionOver(Guid token) =>
         new(VerbFailure.Refused, $"mirror session {token:N} is over: its connection was lost, or a newer one has been attached; run start");
@@ -209,7 +220,11 @@ internal sealed partial class SecondaryRole
             if (ours is null)
                 throw new VerbException(VerbFailure.Failed, $"disk '{name}' of the primary is not configured on the secondary");
             if (ours.LengthBytes != lengthBytes)
-                throw new VerbException(VerbFailure.Failed, $"disk '{name}' has {lengthBytes} bytes on the primary and {ours.LengthBytes} bytes on the secondary: they must be equal");
+            {
+                throw new VerbException(
+                    VerbFailure.Failed,
+                    $"disk '{name}' has {lengthBytes} bytes on the primary and {ours.LengthBytes} bytes on the secondary: they must be equal");
+            }
         }
 
         if (_group.Disks.FirstOrDefault(disk => theirs.All(their => their.Name != disk.Name)) is { } extra)
@@ -220,8 +235,15 @@ internal sealed partial class SecondaryRole
     {
         HistoryRelation relation = History.Compare(State.History, theirs);
         if (relation == HistoryRelation.OursNewer)
-            throw new VerbException(VerbFailure.Refused, $"the secondary is at generation {State.Generation}, the primary only at {theirs[^1]}: the primary has been superseded");
+        {
+            throw new VerbException(
+                VerbFailure.Refused, $"the secondary is at generation {State.Generation}, the primary only at {theirs[^1]}: the primary has been superseded");
+        }
+
         if (relation == HistoryRelation.Diverged)
-            throw new VerbException(VerbFailure.Refused, $"split brain: secondary is at generation {State.Generation} epoch {Record.Epoch}, primary at generation {theirs[^1]}; neither continues the other");
+        {
+            throw new VerbException(VerbFailure.Refused, $"split brain: secondary is at generation {State.Generation} epoch {Record.Epoch}, primary at "
+                + $"generation {theirs[^1]}; neither continues the other");
+        }
     }
 }

@@ -57,7 +57,11 @@ internal sealed partial class SecondaryRole
         if (!session.Synced)
             throw Incomplete();
         if (_attachedHistory![^1].Id != request.Generation.Id)
-            throw new VerbException(VerbFailure.Refused, $"checkpoint is refused: it names generation {request.Generation}, the session was attached with {_attachedHistory[^1]}");
+        {
+            throw new VerbException(
+                VerbFailure.Refused, $"checkpoint is refused: it names generation {request.Generation}, the session was attached with {_attachedHistory[^1]}");
+        }
+
         if (State.Generation.Id != request.Generation.Id)
             State.AdoptHistory(_attachedHistory);
         await SwitchOrDropHistoryAsync(new SwitchRequest
@@ -102,21 +106,27 @@ internal sealed partial class SecondaryRole
             return;
         if (result.Outcome == SwitchOutcome.Failed)
             ReportSwitchFailure(result);
-        // A flush that failed may have lost what the primary takes for written: it hears of it by the end of its session, and comes back with what it has marked.
+        // A flush that failed may have lost what the primary takes for written: it hears of it by the end
+        // of its session, and comes back with what it has marked.
         if (_session is { State.Failed: true })
             await EndSessionAsync("disk-failed", "the secondary disk may lack what the mirror has written");
-        throw new VerbException(result.Outcome == SwitchOutcome.Refused ? VerbFailure.Refused : VerbFailure.Failed, $"checkpoint failed, epoch {Record.Epoch} stays in force: {result.Reason}", result.Error);
+        throw new VerbException(
+            result.Outcome == SwitchOutcome.Refused ? VerbFailure.Refused : VerbFailure.Failed,
+            $"checkpoint failed, epoch {Record.Epoch} stays in force: {result.Reason}", result.Error);
     }
 
     /// <summary>Failure case 6: the overlays could not be emptied, that is, the next ones or their record could not be written.</summary>
     private void ReportSwitchFailure(SwitchResult result)
     {
         var error = result.Error as BlockException;
-        Journal.Report(new FailureReport(FailureCase.EmptyOverlay, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
+        Journal.Report(new FailureReport(
+            FailureCase.EmptyOverlay, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0,
+            error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
     }
 
     /// <summary>The disk whose file failed, by the node's name; empty for the record, which is the group's.</summary>
-    private string DiskOf(BlockException? error) => _group.Disks.FirstOrDefault(disk => error?.Node.StartsWith(disk.Name + ".", StringComparison.Ordinal) == true)?.Name ?? "";
+    private string DiskOf(BlockException? error) =>
+        _group.Disks.FirstOrDefault(disk => error?.Node.StartsWith(disk.Name + ".", StringComparison.Ordinal) == true)?.Name ?? "";
 
     private void CheckWhole()
     {

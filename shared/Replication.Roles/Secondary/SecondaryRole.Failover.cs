@@ -5,8 +5,8 @@ using Replication.Block.State;
 namespace Replication.Roles.Secondary;
 
 /// <remarks>
-/// Promotion: ask the primary to hold, record the new generation, end the mirror's session, tell the primary, commit. The record is the moment of truth: before it
-/// everything can be taken back, after it the node is the truth and a crash resumes.
+/// Promotion: ask the primary to hold, record the new generation, end the mirror's session, tell the primary, commit. The record is the moment of truth: before
+/// it everything can be taken back, after it the node is the truth and a crash resumes.
 /// </remarks>
 internal sealed partial class SecondaryRole
 {
@@ -71,7 +71,8 @@ internal sealed partial class SecondaryRole
         return new FailoverResult(next, serving, _primaryFenced, lost);
     }
 
-    private async Task<(PeerPosition? Held, string? Lost)> HoldPrimaryAsync(IReplicationPeer? primary, TimeSpan askFor, bool force, CancellationToken cancellationToken)
+    private async Task<(PeerPosition? Held, string? Lost)> HoldPrimaryAsync(
+        IReplicationPeer? primary, TimeSpan askFor, bool force, CancellationToken cancellationToken)
     {
         if (primary is null)
             return (null, null);
@@ -111,14 +112,19 @@ internal sealed partial class SecondaryRole
             return $"the primary has begun generation {primary.Generation} of its own; its writes since epoch {primary.Generation.BeganAtEpoch} would be lost";
         if (primary.Stage is NodeStage.Detached or NodeStage.Resyncing or NodeStage.Syncing or NodeStage.Standalone)
             return $"the primary is {StageTable.NameOf(primary.Stage)}: it has acknowledged writes since epoch {Record.Epoch} that this secondary lacks";
-        return primary.PairId != Record.PairId ? $"the primary has gone on with another secondary since epoch {Record.Epoch}, and has acknowledged writes that this one lacks" : null;
+        return primary.PairId != Record.PairId
+            ? $"the primary has gone on with another secondary since epoch {Record.Epoch}, and has acknowledged writes that this one lacks"
+            : null;
     }
 
     /// <summary>A primary whose hold may have run out may serve again: nothing is promoted on an answer that old.</summary>
     private void CheckLease(PeerPosition? held, long askedAt)
     {
         if (held is not null && Time.GetElapsedTime(askedAt) > Limits.PromotionLease - Limits.PromotionMargin)
-            throw new VerbException(VerbFailure.Failed, $"failover failed, the secondary is still running: it took longer than the {(Limits.PromotionLease - Limits.PromotionMargin).TotalSeconds:0} s for which the primary holds its guest");
+        {
+            throw new VerbException(VerbFailure.Failed, "failover failed, the secondary is still running: it took longer than the "
+                + $"{(Limits.PromotionLease - Limits.PromotionMargin).TotalSeconds:0} s for which the primary holds its guest");
+        }
     }
 
     private async Task PromoteAsync(Generation next, Action checkLease)
@@ -146,7 +152,9 @@ internal sealed partial class SecondaryRole
                 State.DropUnreached();
                 if (result is { Outcome: SwitchOutcome.Failed })
                     ReportFailedPromotion(result);
-                Journal.Publish(EventTypes.FailoverFailed, ("cause", $"the promotion is not on record, the secondary is still running{(result is null ? "" : $": {result.Reason}")}"));
+                Journal.Publish(
+                    EventTypes.FailoverFailed,
+                    ("cause", $"the promotion is not on record, the secondary is still running{(result is null ? "" : $": {result.Reason}")}"));
             }
         }
     }
@@ -181,7 +189,10 @@ internal sealed partial class SecondaryRole
             Volatile.Write(ref _commitEnded, Time.GetTimestamp());
             LogStage();
             if (result.Outcome == CommitOutcome.Done)
-                Journal.Publish(EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
+            {
+                Journal.Publish(
+                    EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
+            }
             else if (result.Outcome == CommitOutcome.Failed)
                 ReportFailedCommit(result);
         });
@@ -191,7 +202,8 @@ internal sealed partial class SecondaryRole
     {
         var error = result.Error as BlockException;
         Journal.Report(new FailureReport(
-            FailureCase.Commit, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, result.Reason));
+            FailureCase.Commit, DiskOf(error), error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch,
+            result.Reason));
     }
 
     private void ReportFailedCommit(CommitResult result)
@@ -199,7 +211,8 @@ internal sealed partial class SecondaryRole
         BlockException? error = result.Error;
         string message = error?.Message ?? "the commit failed";
         Journal.Report(new FailureReport(
-            FailureCase.Commit, result.Disk ?? "", error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch, message));
+            FailureCase.Commit, result.Disk ?? "", error?.Range.OffsetBytes ?? 0, error?.Range.LengthBytes ?? 0, error?.Errno ?? Errno.EIO, Record.Epoch,
+            message));
         Journal.Publish(EventTypes.FailoverFailed, ("cause", message));
     }
 }

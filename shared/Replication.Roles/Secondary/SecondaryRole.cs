@@ -12,8 +12,8 @@ namespace Replication.Roles.Secondary;
 /// The secondary: takes the primary's writes below copy-before-write, shows its own guest the last checkpoint, and becomes the writable truth at a failover.
 /// </summary>
 /// <remarks>
-/// One file a concern: Attach (sessions, invariant Whole), Checkpoint (commit, stop), Failover (promotion, commit). One mutex serialises every verb and peer call that
-/// changes anything; stage, generation, epoch and <c>incomplete</c> are the record's, so that what is shown is what a restart finds.
+/// One file a concern: Attach (sessions, invariant Whole), Checkpoint (commit, stop), Failover (promotion, commit). One mutex serialises every verb and peer
+/// call that changes anything; stage, generation, epoch and <c>incomplete</c> are the record's, so that what is shown is what a restart finds.
 /// </remarks>
 internal sealed partial class SecondaryRole : INodeRole
 {
@@ -48,7 +48,11 @@ internal sealed partial class SecondaryRole : INodeRole
             IFileStore overlays = directories.Open(services, overlay.Directory, context.Options.Group, StatePlace.OverlayDirectory);
             IFileStore? spill = overlay.SpillDirectory is { } path ? directories.Open(services, path, context.Options.Group, StatePlace.SpillDirectory) : null;
             if (context.Options.Durability == Durability.Power && overlays.IsVolatile)
-                context.Log.Warn($"overlay directory {overlays.Path} is in memory: after a loss of power this secondary is inconsistent, and needs a sync, whatever Durability says");
+            {
+                context.Log.Warn($"overlay directory {overlays.Path} is in memory: after a loss of power this secondary is inconsistent, "
+                    + "and needs a sync, whatever Durability says");
+            }
+
             worker = services.StartWorker("overlays");
             group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
             {
@@ -141,7 +145,8 @@ internal sealed partial class SecondaryRole : INodeRole
         // In the middle of a promotion either answer could be wrong by the time it arrives.
         if (_promoting)
             throw new VerbException(VerbFailure.Refused, "the secondary is being promoted: its position is not known yet");
-        return Task.FromResult(new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch) { PairId = Record.PairId, Incarnation = _context.Incarnation });
+        return Task.FromResult(
+            new PeerPosition(NodeRole.Secondary, Stage, State.History, Record.Epoch) { PairId = Record.PairId, Incarnation = _context.Incarnation });
     }
 
     public async ValueTask DisposeAsync()
@@ -155,8 +160,8 @@ internal sealed partial class SecondaryRole : INodeRole
     }
 
     /// <summary>
-    /// No session survives a restart, so the disk may lack what the primary wrote meanwhile (invariant Whole); a first sync that was cut short is no view; and overlays that
-    /// did not survive leave nothing to promote.
+    /// No session survives a restart, so the disk may lack what the primary wrote meanwhile (invariant Whole); a first sync that was cut short is no view; and
+    /// overlays that did not survive leave nothing to promote.
     /// </summary>
     private async Task SettleRestartAsync()
     {

@@ -5,7 +5,8 @@ namespace Replication.Roles.Secondary;
 
 /// <summary>
 /// A mirror session on the secondary's side: one token, one export a disk. Ending it stops reading its connections and waits for what is in flight, so that
-/// afterwards none of its bytes can land. A disk that hangs may keep some of it for ever: then the wait ends at a limit, and no other session may begin before the rest has come back.
+/// afterwards none of its bytes can land. A disk that hangs may keep some of it for ever: then the wait ends at
+/// a limit, and no other session may begin before the rest has come back.
 /// </summary>
 internal sealed class SecondarySession
 {
@@ -31,7 +32,8 @@ internal sealed class SecondarySession
     public bool HasCommitted { get; set; } // guarded by the role's verbs
 
     /// <summary>
-    /// Ends the session: nothing of it is let in from here on, on any of its exports. Waits for what is in flight, at most the limit; false where the disk still has some of it.
+    /// Ends the session: nothing of it is let in from here on, on any of its exports. Waits for what is in
+    /// flight, at most the limit; false where the disk still has some of it.
     /// </summary>
     public async Task<bool> EndAsync(string reason, TimeSpan limit, TimeProvider time)
     {

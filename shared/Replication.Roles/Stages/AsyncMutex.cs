@@ -1,6 +1,9 @@
 namespace Replication.Roles;
 
-/// <summary>Serialises a node's verbs, first come first served. Not for the data path. Waiters resume on the releaser's thread, so a single-threaded scheduler keeps them.</summary>
+/// <summary>
+/// Serialises a node's verbs, first come first served. Not for the data path. Waiters resume on the
+/// releaser's thread, so a single-threaded scheduler keeps them.
+/// </summary>
 internal sealed class AsyncMutex
 {
     private readonly Lock _lock = new();

@@ -19,11 +19,16 @@ internal static class StageTable
 {
     private static readonly Dictionary<(NodeRole Role, NodeStage Stage), (NodeStage[] Next, Verb[] Verbs)> s_rows = new()
     {
-        [(NodeRole.Primary, NodeStage.Standalone)] = ([NodeStage.Syncing, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
+        [(NodeRole.Primary, NodeStage.Standalone)] = (
+            [NodeStage.Syncing, NodeStage.Waiting, NodeStage.Fenced], [Verb.Start, Verb.Failover, Verb.Checkpoint, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Waiting)] =
-            ([NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced], [Verb.Start, Verb.Resync, Verb.Failover, Verb.Hold]),
+            (
+                [NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced],
+                [Verb.Start, Verb.Resync, Verb.Failover, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Syncing)] =
-            ([NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced], [Verb.Failover, Verb.Hold]),
+            (
+                [NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced],
+                [Verb.Failover, Verb.Hold]),
         [(NodeRole.Primary, NodeStage.Replicating)] =
             ([NodeStage.Detached, NodeStage.Stopped, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced],
              [Verb.BeginCheckpoint, Verb.Checkpoint, Verb.Stop, Verb.Failover, Verb.Hold, Verb.Resync, Verb.Verify]),
@@ -38,9 +43,12 @@ internal static class StageTable
         [(NodeRole.Primary, NodeStage.Fenced)] = ([NodeStage.Standalone], [Verb.Hold]),
 
         [(NodeRole.Secondary, NodeStage.None)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
-        [(NodeRole.Secondary, NodeStage.Syncing)] = ([NodeStage.Running, NodeStage.None, NodeStage.Stopped], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),
+        [(NodeRole.Secondary, NodeStage.Syncing)] = (
+            [NodeStage.Running, NodeStage.None, NodeStage.Stopped], [Verb.Start, Verb.AttachMirror, Verb.CommitCheckpoint]),
         [(NodeRole.Secondary, NodeStage.Running)] =
-            ([NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing], [Verb.Start, Verb.AttachMirror, Verb.Checkpoint, Verb.CommitCheckpoint, Verb.Failover]),
+            (
+                [NodeStage.Failover, NodeStage.Stopped, NodeStage.Inconsistent, NodeStage.Syncing],
+                [Verb.Start, Verb.AttachMirror, Verb.Checkpoint, Verb.CommitCheckpoint, Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.Inconsistent)] = ([NodeStage.Syncing], [Verb.Start, Verb.AttachMirror]),
         [(NodeRole.Secondary, NodeStage.Failover)] = ([NodeStage.Done, NodeStage.FailoverFailed, NodeStage.Inconsistent], [Verb.Failover]),
         [(NodeRole.Secondary, NodeStage.FailoverFailed)] = ([NodeStage.Failover, NodeStage.Inconsistent], [Verb.Failover]),

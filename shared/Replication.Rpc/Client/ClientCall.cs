@@ -30,7 +30,8 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
     private CancellationTokenRegistration _cancelled;
     private CancellationTokenRegistration _closing;
 
-    public ClientCall(GrpcChannel channel, Method<TRequest, TResponse> method, CallOptions options) => (_channel, _method, _options) = (channel, method, options);
+    public ClientCall(GrpcChannel channel, Method<TRequest, TResponse> method, CallOptions options) =>
+        (_channel, _method, _options) = (channel, method, options);
 
     /// <summary>Sends the request.</summary>
     public void Start(TRequest request)
@@ -61,7 +62,9 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
         {
             HttpResponseMessage response = await _response;
             _reader ??= new MessageReader(
-                PipeReader.Create(await response.Content.ReadAsStreamAsync(_ended.Token), new StreamPipeReaderOptions(bufferSize: Limits.ReadBufferBytes, useZeroByteReads: true)),
+                PipeReader.Create(
+                    await response.Content.ReadAsStreamAsync(_ended.Token),
+                    new StreamPipeReaderOptions(bufferSize: Limits.ReadBufferBytes, useZeroByteReads: true)),
                 _channel.Options.MaxReceiveMessageSize);
             if (await _reader.ReadAsync(_method.ResponseMarshaller, _ended.Token) is { } message)
                 return message;
@@ -84,7 +87,9 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
     public Task<Metadata> ReadHeadersAsync()
     {
         Task<Metadata> headers = ReadAsync(_response);
-        headers.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        headers.ContinueWith(
+            static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         return headers;
 
         static async Task<Metadata> ReadAsync(Task<HttpResponseMessage> response) => ClientStatus.ToMetadata((await response).Headers);
@@ -100,7 +105,8 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
 
     /// <summary>Ends the call when that token fires.</summary>
     public CancellationTokenRegistration CancelWith(CancellationToken token) =>
-        token.UnsafeRegister(static state => ((ClientCall<TRequest, TResponse>)state!).End(new Status(StatusCode.Cancelled, "the call was cancelled by its caller")), this);
+        token.UnsafeRegister(
+            static state => ((ClientCall<TRequest, TResponse>)state!).End(new Status(StatusCode.Cancelled, "the call was cancelled by its caller")), this);
 
     public void Dispose() => End(new Status(StatusCode.Cancelled, "the call was disposed before its end"));
 
@@ -213,7 +219,9 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
         lock (_gate)
         {
             (Status status, Metadata trailers) = _end!.Value;
-            return _channel.Options.ThrowOperationCanceledOnCancellation && _options.CancellationToken.IsCancellationRequested && status.StatusCode == StatusCode.Cancelled
+            return _channel.Options.ThrowOperationCanceledOnCancellation
+                && _options.CancellationToken.IsCancellationRequested
+                && status.StatusCode == StatusCode.Cancelled
                 ? new OperationCanceledException(status.Detail, status.DebugException, _options.CancellationToken)
                 : new RpcException(status, trailers);
         }
@@ -223,6 +231,8 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
     {
         if (deadline is not { } time || time == DateTime.MaxValue)
             return null;
-        return time.Kind == DateTimeKind.Utc || time == DateTime.MinValue ? time - DateTime.UtcNow : throw new InvalidOperationException("a deadline must be UTC");
+        return time.Kind == DateTimeKind.Utc || time == DateTime.MinValue
+            ? time - DateTime.UtcNow
+            : throw new InvalidOperationException("a deadline must be UTC");
     }
 }

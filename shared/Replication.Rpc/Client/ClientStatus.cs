@@ -46,7 +46,8 @@ internal static class ClientStatus
     public static Status OfException(Exception exception, Uri address) => exception switch
     {
         RpcException e => e.Status,
-        OperationCanceledException => new Status(StatusCode.Unavailable, $"{address} cannot be reached: {Cause(exception)}", exception), // the handler's time to connect is over
+        // The handler's time to connect is over.
+        OperationCanceledException => new Status(StatusCode.Unavailable, $"{address} cannot be reached: {Cause(exception)}", exception),
         HttpProtocolException e => OfReset(e, address),
         HttpRequestException { InnerException: HttpProtocolException e } => OfReset(e, address),
         HttpRequestException e => new Status(StatusCode.Unavailable, $"{address} cannot be reached: {Cause(e)}", e),
@@ -54,7 +55,8 @@ internal static class ClientStatus
         _ => new Status(StatusCode.Internal, $"the call failed: {exception.Message}", exception),
     };
 
-    // Where gRPC says INTERNAL: what comes here with NO_ERROR is a connection that its server has closed, and with PROTOCOL_ERROR one whose pings are not answered.
+    // Where gRPC says INTERNAL: what comes here with NO_ERROR is a connection that its server has
+    // closed, and with PROTOCOL_ERROR one whose pings are not answered.
     private static Status OfReset(HttpProtocolException e, Uri address) => new(
         e.ErrorCode switch
         {
@@ -73,7 +75,8 @@ internal static class ClientStatus
         HttpStatusCode.Unauthorized => StatusCode.Unauthenticated,
         HttpStatusCode.Forbidden => StatusCode.PermissionDenied,
         HttpStatusCode.NotFound => StatusCode.Unimplemented,
-        HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout => StatusCode.Unavailable,
+        HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout =>
+            StatusCode.Unavailable,
         _ => StatusCode.Unknown,
     };
 

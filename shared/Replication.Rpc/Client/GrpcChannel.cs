@@ -48,5 +48,6 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
     }
 
     // A peer is reached directly, whatever HTTP_PROXY says. One connection carries about 100 calls; more open another.
-    private static SocketsHttpHandler CreateHandler() => new() { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, EnableMultipleHttp2Connections = true };
+    private static SocketsHttpHandler CreateHandler() =>
+        new() { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, EnableMultipleHttp2Connections = true };
 }

@@ -5,7 +5,9 @@ namespace Grpc.Net.Client;
 /// <summary>Options of a channel.</summary>
 public sealed class GrpcChannelOptions
 {
-    /// <summary>What makes the connections; null for one with the usual settings. It is the caller's to dispose, unless <see cref="DisposeHttpClient"/>.</summary>
+    /// <summary>
+    /// What makes the connections; null for one with the usual settings. It is the caller's to dispose, unless <see cref="DisposeHttpClient"/>.
+    /// </summary>
     public HttpMessageHandler? HttpHandler { get; set; }
 
     /// <summary>Disposing the channel disposes <see cref="HttpHandler"/> too.</summary>

@@ -12,7 +12,8 @@ internal sealed class HttpCallInvoker(GrpcChannel channel) : CallInvoker
         return call.GetAwaiter().GetResult();
     }
 
-    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
+    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
     {
         ClientCall<TRequest, TResponse> call = Start(method, options, request);
         return new AsyncUnaryCall<TResponse>(call.ReadOnlyMessageAsync(), call.ReadHeadersAsync(), call.GetStatus, call.GetTrailers, call.Dispose);
@@ -22,7 +23,8 @@ internal sealed class HttpCallInvoker(GrpcChannel channel) : CallInvoker
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
     {
         ClientCall<TRequest, TResponse> call = Start(method, options, request);
-        return new AsyncServerStreamingCall<TResponse>(new ResponseStream<TRequest, TResponse>(call), call.ReadHeadersAsync(), call.GetStatus, call.GetTrailers, call.Dispose);
+        return new AsyncServerStreamingCall<TResponse>(
+            new ResponseStream<TRequest, TResponse>(call), call.ReadHeadersAsync(), call.GetStatus, call.GetTrailers, call.Dispose);
     }
 
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(

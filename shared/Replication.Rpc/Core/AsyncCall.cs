@@ -1,6 +1,8 @@
 namespace Grpc.Core;
 
-/// <summary>What a client's call objects have in common. Status and trailers exist once the call has ended; disposing one that has not ended cancels it.</summary>
+/// <summary>
+/// What a client's call objects have in common. Status and trailers exist once the call has ended; disposing one that has not ended cancels it.
+/// </summary>
 public abstract class AsyncCall : IDisposable
 {
     private readonly Func<Status> _getStatus;

@@ -79,7 +79,10 @@ public sealed class Metadata : IList<Metadata.Entry>
                 throw new ArgumentException($"\"{key}\" is no metadata key: letters, digits, '-', '_' and '.' are allowed", nameof(key));
             Key = key.ToLowerInvariant();
             if (IsBinary != binary)
-                throw new ArgumentException($"the key \"{key}\" {(IsBinary ? "ends in -bin and takes bytes" : "takes text; one for bytes ends in -bin")}", nameof(key));
+            {
+                throw new ArgumentException(
+                    $"the key \"{key}\" {(IsBinary ? "ends in -bin and takes bytes" : "takes text; one for bytes ends in -bin")}", nameof(key));
+            }
         }
 
         public string Key { get; }

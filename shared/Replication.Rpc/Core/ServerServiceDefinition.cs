@@ -1,6 +1,8 @@
 namespace Grpc.Core;
 
-/// <summary>A service bound to one instance. Generated code can make it; <c>MapGrpcService</c> binds types instead, so it stays a list of binding steps.</summary>
+/// <summary>
+/// A service bound to one instance. Generated code can make it; <c>MapGrpcService</c> binds types instead, so it stays a list of binding steps.
+/// </summary>
 public sealed class ServerServiceDefinition
 {
     private readonly IReadOnlyList<Action<ServiceBinderBase>> _steps;

@@ -16,7 +16,9 @@ public static class GrpcEndpointRouteBuilderExtensions
             ?? throw new InvalidOperationException($"{typeof(TService)} does not derive from a generated service base");
         MethodInfo bind = attribute.BindType
             .GetMethods(BindingFlags.Static | BindingFlags.Public)
-            .Single(method => method.Name == attribute.BindMethodName && method.GetParameters() is [{ } binder, _] && binder.ParameterType == typeof(ServiceBinderBase));
+            .Single(method => method.Name == attribute.BindMethodName
+                && method.GetParameters() is [{ } binder, _]
+                && binder.ParameterType == typeof(ServiceBinderBase));
 
         var methods = new ServiceMethodBinder<TService>(builder);
         bind.Invoke(null, [methods, null]);

@@ -21,7 +21,8 @@ internal sealed partial class HttpServerCall
             TRequest? request = await reader.ReadAsync(marshaller, _ended.Token);
             if (request is not null && await reader.ReadAsync(marshaller, _ended.Token) is null)
                 return request;
-            throw new RpcException(new Status(Grpc.Core.StatusCode.Internal, $"{_method.FullName} was called with {(request is null ? "no message" : "more than one message")}"));
+            throw new RpcException(
+                new Status(Grpc.Core.StatusCode.Internal, $"{_method.FullName} was called with {(request is null ? "no message" : "more than one message")}"));
         }
         catch (IOException e)
         {

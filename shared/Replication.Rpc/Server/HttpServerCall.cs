@@ -75,7 +75,8 @@ internal sealed partial class HttpServerCall : ServerCallContext
     /// <summary>Runs a handler and ends the call with its status.</summary>
     public static async Task RunAsync(HttpContext http, IMethod method, GrpcServiceOptions options, ILogger logger, Func<HttpServerCall, Task> handler)
     {
-        if (!HttpProtocol.IsHttp2(http.Request.Protocol) || http.Request.ContentType?.StartsWith(HeaderNames.ContentType, StringComparison.OrdinalIgnoreCase) != true)
+        if (!HttpProtocol.IsHttp2(http.Request.Protocol)
+            || http.Request.ContentType?.StartsWith(HeaderNames.ContentType, StringComparison.OrdinalIgnoreCase) != true)
         {
             http.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
             return;
@@ -130,7 +131,8 @@ internal sealed partial class HttpServerCall : ServerCallContext
             return null;
         _deadline = DateTime.UtcNow + timeout;
         return new Timer(
-            static state => ((HttpServerCall)state!).End(new Status(Grpc.Core.StatusCode.DeadlineExceeded, "the call's deadline has passed")), this, timeout, Timeout.InfiniteTimeSpan);
+            static state => ((HttpServerCall)state!).End(new Status(Grpc.Core.StatusCode.DeadlineExceeded, "the call's deadline has passed")), this, timeout,
+            Timeout.InfiniteTimeSpan);
     }
 
     private Status StatusOf(Exception exception)

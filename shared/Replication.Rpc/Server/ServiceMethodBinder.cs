@@ -53,7 +53,8 @@ internal sealed class ServiceMethodBinder<TService>(IEndpointRouteBuilder routes
         Map(method, _ => throw NoRequestStreams(method));
 
     private void Map(IMethod method, Func<HttpServerCall, Task> handler) => _endpoints.Add(
-        routes.MapPost(method.FullName, (RequestDelegate)(http => HttpServerCall.RunAsync(http, method, _options, _logger, handler))).WithDisplayName($"gRPC {method.FullName}"));
+        routes.MapPost(method.FullName, (RequestDelegate)(http => HttpServerCall.RunAsync(http, method, _options, _logger, handler)))
+            .WithDisplayName($"gRPC {method.FullName}"));
 
     private static TDelegate Find<TDelegate>(IMethod method, params Type[] parameters)
         where TDelegate : Delegate

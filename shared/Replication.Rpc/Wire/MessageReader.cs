@@ -46,9 +46,18 @@ internal sealed class MessageReader(PipeReader pipe, int? maxBytes)
         buffer.Slice(0, HeaderBytes).CopyTo(header);
         uint lengthBytes = BinaryPrimitives.ReadUInt32BigEndian(header[1..]);
         if (header[0] != 0)
-            throw header[0] == 1 ? new RpcException(new Status(StatusCode.Unimplemented, "compressed messages are not supported")) : Malformed("a message begins with an unknown flag");
+        {
+            throw header[0] == 1
+                ? new RpcException(new Status(StatusCode.Unimplemented, "compressed messages are not supported"))
+                : Malformed("a message begins with an unknown flag");
+        }
+
         if (lengthBytes > (uint)_maxBytes)
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"a message of {lengthBytes} bytes is longer than the {_maxBytes} bytes that are taken"));
+        {
+            throw new RpcException(
+                new Status(StatusCode.ResourceExhausted, $"a message of {lengthBytes} bytes is longer than the {_maxBytes} bytes that are taken"));
+        }
+
         if (buffer.Length < HeaderBytes + lengthBytes)
             return false;
         payload = buffer.Slice(HeaderBytes, lengthBytes);

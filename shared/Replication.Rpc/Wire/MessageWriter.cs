@@ -46,7 +46,11 @@ internal sealed class MessageWriter : SerializationContext
     private void WriteHeader(int payloadBytes)
     {
         if (payloadBytes > _maxBytes)
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"a message of {payloadBytes} bytes is longer than the {_maxBytes} bytes that may be sent"));
+        {
+            throw new RpcException(
+                new Status(StatusCode.ResourceExhausted, $"a message of {payloadBytes} bytes is longer than the {_maxBytes} bytes that may be sent"));
+        }
+
         Span<byte> header = _output.GetSpan(MessageReader.HeaderBytes);
         header[0] = 0;
         BinaryPrimitives.WriteInt32BigEndian(header[1..], payloadBytes);

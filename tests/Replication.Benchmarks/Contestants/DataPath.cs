@@ -143,7 +143,8 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
     private async Task<BlockOverlay> OverlayAsync(string name)
     {
         var room = new OverlayRoom(OverlayBudget.Unlimited(), null);
-        return new BlockOverlay(OverlayFile.Create(_create(name, _diskBytes), await BitmapAsync($"{name}.marks"), null, room.Main), null, room, isGuests: name == "active");
+        return new BlockOverlay(
+            OverlayFile.Create(_create(name, _diskBytes), await BitmapAsync($"{name}.marks"), null, room.Main), null, room, isGuests: name == "active");
     }
 
     private ValueTask<PersistentBitmap> BitmapAsync(string name) =>

@@ -22,12 +22,14 @@ internal sealed class ForeignServer : IContestant
         StartAsync("nbdkit file", options, (disk, socket) => ["nbdkit", "--foreground", "-U", socket, "file", disk], cancellationToken);
 
     public static Task<IContestant> NbdkitMemoryAsync(BenchOptions options, CancellationToken cancellationToken) => StartAsync(
-        "nbdkit memory", options, (_, socket) => ["nbdkit", "--foreground", "-U", socket, "memory", options.DiskBytes.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+        "nbdkit memory", options, (_, socket) => ["nbdkit", "--foreground", "-U", socket, "memory", options.DiskBytes.ToString(CultureInfo.InvariantCulture)],
+        cancellationToken);
 
     public static Task<IContestant> QemuNbdAsync(BenchOptions options, CancellationToken cancellationToken) => StartAsync(
         "qemu-nbd", options, (disk, socket) => ["qemu-nbd", "-f", "raw", "--cache=writeback", "-t", "-e", "8", "-k", socket, disk], cancellationToken);
 
-    private static async Task<IContestant> StartAsync(string name, BenchOptions options, Func<string, string, string[]> command, CancellationToken cancellationToken)
+    private static async Task<IContestant> StartAsync(
+        string name, BenchOptions options, Func<string, string, string[]> command, CancellationToken cancellationToken)
     {
         var directory = new TempDirectory(options.DiskDirectory);
         DiskImage.Create(directory["disk.raw"], options.DiskBytes);

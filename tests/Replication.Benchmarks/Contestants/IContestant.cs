@@ -13,6 +13,8 @@ internal interface IContestant : IAsyncDisposable
     /// <summary>The processes whose processor time counts.</summary>
     IReadOnlyList<int> ProcessIds { get; }
 
-    /// <summary>Before each load: a pair takes a checkpoint, so that the first write to each place costs what it does after every checkpoint of a guest's life.</summary>
+    /// <summary>
+    /// Before each load: a pair takes a checkpoint, so that the first write to each place costs what it does after every checkpoint of a guest's life.
+    /// </summary>
     Task PrepareAsync(CancellationToken cancellationToken);
 }

@@ -7,8 +7,8 @@ using Replication.Roles;
 namespace Replication.Benchmarks.Contestants;
 
 /// <summary>
-/// The data path of a pair in this process, over files, with dirty marks or without: a pair of processes has no switch for them. Processor time is this process's, the load's
-/// generator included.
+/// The data path of a pair in this process, over files, with dirty marks or without: a pair of processes has no switch for them. Processor time is this
+/// process's, the load's generator included.
 /// </summary>
 internal sealed class InProcessPath : IContestant
 {

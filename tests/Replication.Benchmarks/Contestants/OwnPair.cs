@@ -83,9 +83,11 @@ internal sealed class OwnPair : IPair
     public async Task DetachAsync(CancellationToken cancellationToken)
     {
         BeginCheckpointResponse begun = await _primaryClient.CallAsync((s, o) => s.BeginCheckpointAsync(new BeginCheckpointRequest(), o), cancellationToken);
-        await _primaryClient.CallAsync((s, o) => s.EndCheckpointAsync(new EndCheckpointRequest { Epoch = begun.Epoch, Outcome = CheckpointOutcome.Aborted }, o), cancellationToken);
+        await _primaryClient.CallAsync(
+            (s, o) => s.EndCheckpointAsync(new EndCheckpointRequest { Epoch = begun.Epoch, Outcome = CheckpointOutcome.Aborted }, o), cancellationToken);
         using GrpcChannel channel = ControlChannel.Open(_secondary.Address("control"));
-        await new PeerService.PeerServiceClient(channel).DetachMirrorAsync(new DetachMirrorRequest { Session = begun.Session }, cancellationToken: cancellationToken);
+        await new PeerService.PeerServiceClient(channel).DetachMirrorAsync(
+            new DetachMirrorRequest { Session = begun.Session }, cancellationToken: cancellationToken);
         while ((await _primaryClient.GetStatusAsync(cancellationToken)).Stage != NodeStage.Detached)
             await Task.Delay(10, cancellationToken);
     }
@@ -117,7 +119,8 @@ internal sealed class OwnPair : IPair
         JsonObject settings = Common(directory, "secondary");
         settings["Mirror"] = new JsonObject { ["Listen"] = Listen(directory, "secondary-mirror"), ["Deadline"] = "10s" };
         // Both overlays of the epoch, those of the last one, and what is being given back.
-        settings["Overlay"] = new JsonObject { ["Directory"] = directory["overlay"], ["Limit"] = $"{6 * options.DiskBytes}", ["SoftLimit"] = $"{5 * options.DiskBytes}" };
+        settings["Overlay"] =
+            new JsonObject { ["Directory"] = directory["overlay"], ["Limit"] = $"{6 * options.DiskBytes}", ["SoftLimit"] = $"{5 * options.DiskBytes}" };
         return settings;
     }
 

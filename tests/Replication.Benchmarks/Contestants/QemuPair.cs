@@ -6,8 +6,8 @@ using Replication.Nbd;
 namespace Replication.Benchmarks.Contestants;
 
 /// <summary>
-/// QEMU's own COLO block replication without guests: on the secondary a replication node over active and hidden qcow2 overlays, on the primary a quorum whose second child
-/// writes to the secondary's disk over NBD. Unix sockets throughout: over TCP its server's delays (Nagle) would be all that is seen.
+/// QEMU's own COLO block replication without guests: on the secondary a replication node over active and hidden qcow2 overlays, on the primary a quorum whose
+/// second child writes to the secondary's disk over NBD. Unix sockets throughout: over TCP its server's delays (Nagle) would be all that is seen.
 /// </summary>
 internal sealed class QemuPair : IPair
 {
@@ -18,7 +18,8 @@ internal sealed class QemuPair : IPair
     private readonly QemuProcess _primary;
     private readonly QemuProcess _secondary;
 
-    private QemuPair(TempDirectory directory, QemuProcess primary, QemuProcess secondary) => (_directory, _primary, _secondary) = (directory, primary, secondary);
+    private QemuPair(TempDirectory directory, QemuProcess primary, QemuProcess secondary) =>
+        (_directory, _primary, _secondary) = (directory, primary, secondary);
 
     public string Name => "QEMU";
 
@@ -42,7 +43,8 @@ internal sealed class QemuPair : IPair
             foreach (string side in new[] { "primary", "secondary" })
                 DiskImage.Create(directory[$"{side}.raw"], options.DiskBytes);
             secondary = await StartSecondaryAsync(directory, options, cancellationToken);
-            primary = await QemuProcess.StartAsync("primary", directory, [Raw("primary-disk", directory["primary.raw"]), Quorum("primary-disk")], cancellationToken);
+            primary = await QemuProcess.StartAsync(
+                "primary", directory, [Raw("primary-disk", directory["primary.raw"]), Quorum("primary-disk")], cancellationToken);
             await primary.ExportAsync(Top, cancellationToken);
             await ReplicateAsync(primary, secondary, cancellationToken);
             return new QemuPair(directory, primary, secondary);
@@ -106,7 +108,8 @@ internal sealed class QemuPair : IPair
     private static async Task<JsonObject> OverlayAsync(TempDirectory directory, string name, string backing, long lengthBytes)
     {
         string path = directory[$"{name}.qcow2"];
-        (int exitCode, string output) = await Programs.RunAsync("qemu-img", "create", "-q", "-f", "qcow2", path, lengthBytes.ToString(CultureInfo.InvariantCulture));
+        (int exitCode, string output) = await Programs.RunAsync(
+            "qemu-img", "create", "-q", "-f", "qcow2", path, lengthBytes.ToString(CultureInfo.InvariantCulture));
         if (exitCode != 0)
             throw new BenchException($"qemu-img create: {output.Trim()}");
         return new() { ["driver"] = "qcow2", ["node-name"] = name, ["backing"] = backing, ["file"] = File(path) };

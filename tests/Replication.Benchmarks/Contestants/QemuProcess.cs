@@ -37,7 +37,8 @@ internal sealed class QemuProcess : IAsyncDisposable
         }
     }
 
-    public Task RunAsync(string command, JsonObject? arguments, CancellationToken cancellationToken) => _monitor.RunAsync(command, arguments, cancellationToken);
+    public Task RunAsync(string command, JsonObject? arguments, CancellationToken cancellationToken) =>
+        _monitor.RunAsync(command, arguments, cancellationToken);
 
     /// <summary>Offers a node under its own name.</summary>
     public Task ExportAsync(string node, CancellationToken cancellationToken) => RunAsync(

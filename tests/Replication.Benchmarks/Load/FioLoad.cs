@@ -13,7 +13,8 @@ internal sealed class FioLoad : ILoadGenerator
         string mode = (pattern.IsRandom ? "rand" : "") + (pattern.IsRead ? "read" : "write");
         string report = scratch["fio.json"];
         (int exitCode, string output) = await Programs.RunAsync(
-            "fio", "--name=load", "--ioengine=nbd", $"--uri={address}", $"--rw={mode}", $"--bs={Text(pattern.RequestBytes)}", $"--iodepth={Text(pattern.Depth)}",
+            "fio", "--name=load", "--ioengine=nbd", $"--uri={address}", $"--rw={mode}", $"--bs={Text(pattern.RequestBytes)}",
+            $"--iodepth={Text(pattern.Depth)}",
             "--randrepeat=0", "--norandommap", "--thread", "--time_based", $"--runtime={Text((long)length.TotalMilliseconds)}ms", "--percentile_list=50:99",
             "--output-format=json", $"--output={report}");
         cancellationToken.ThrowIfCancellationRequested();

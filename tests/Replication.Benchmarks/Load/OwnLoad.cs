@@ -5,8 +5,8 @@ using Replication.Nbd;
 namespace Replication.Benchmarks.Load;
 
 /// <summary>
-/// Our own generator, over our own NBD client: it costs a fraction of the processor time that fio does, which on a machine of two processors is otherwise most of what
-/// is measured. Usually it asks for structured replies, as guests on QEMU's NBD driver, libnbd and fio do; the kernel's client does not.
+/// Our own generator, over our own NBD client: it costs a fraction of the processor time that fio does, which on a machine of two processors is otherwise most
+/// of what is measured. Usually it asks for structured replies, as guests on QEMU's NBD driver, libnbd and fio do; the kernel's client does not.
 /// </summary>
 internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
 {

@@ -8,7 +8,8 @@ namespace Replication.Benchmarks.Rows;
 /// What a checkpoint takes, with so much in the hidden disk (mirrored writes) and as much in the active disk (the secondary guest's). No request is
 /// in flight: QEMU's secondary does not survive that.
 /// </summary>
-internal sealed class PauseRow(string name, string title, long dirtyBytes, long diskBytes, Func<CheckpointTimes, TimeSpan> figure) : Row(name, title, "ms", moreIsBetter: false)
+internal sealed class PauseRow(string name, string title, long dirtyBytes, long diskBytes, Func<CheckpointTimes, TimeSpan> figure) : Row(
+    name, title, "ms", moreIsBetter: false)
 {
     private const int CheckpointsOfNothing = 25;
 

@@ -5,10 +5,11 @@ using Replication.Block;
 namespace Replication.Benchmarks.Rows;
 
 /// <summary>
-/// How many times its usual a guest's 99th percentile of write latency is while so much is copied again, as fast as it goes. Both are measured right behind each other: on a busy machine
-/// neither means anything without the other.
+/// How many times its usual a guest's 99th percentile of write latency is while so much is copied again, as fast as it goes. Both are measured right behind
+/// each other: on a busy machine neither means anything without the other.
 /// </summary>
-internal sealed class ResyncRow(string name, string title, LoadPattern pattern, long markedBytes, TimeSpan length) : Row(name, title, "times the usual", moreIsBetter: false)
+internal sealed class ResyncRow(string name, string title, LoadPattern pattern, long markedBytes, TimeSpan length) : Row(
+    name, title, "times the usual", moreIsBetter: false)
 {
     public override async Task<Sample> MeasureAsync(IContestant contestant, CancellationToken cancellationToken)
     {

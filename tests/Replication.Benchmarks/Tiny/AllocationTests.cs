@@ -6,7 +6,8 @@ using Replication.Roles;
 namespace Replication.Benchmarks.Tiny;
 
 /// <summary>
-/// What a request allocates on its whole way through a pair, guest's client included. Alone in the process, since what other tests allocate cannot be told from it.
+/// What a request allocates on its whole way through a pair, guest's client included. Alone in the
+/// process, since what other tests allocate cannot be told from it.
 /// </summary>
 [CollectionDefinition(nameof(AllocationTests), DisableParallelization = true)]
 [Collection(nameof(AllocationTests))]
@@ -38,7 +39,9 @@ public sealed class AllocationTests
         await path.AssertEqualDisksAsync();
     }
 
-    /// <summary>How far the mirror falls behind is the machine's choice: so it is first held until it is behind by as much as it can be in the measurement.</summary>
+    /// <summary>
+    /// How far the mirror falls behind is the machine's choice: so it is first held until it is behind by as much as it can be in the measurement.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(32)]

@@ -13,7 +13,8 @@ public sealed class BenchRunTests
     {
         var output = new StringWriter();
         IReadOnlyList<TableResult> results = await new BenchRun(s_tiny, output).RunAsync(CancellationToken.None);
-        Assert.All(results.SelectMany(table => table.Rows), row => Assert.All(row.Samples, samples => Assert.True(Assert.Single(samples).Value > 0, row.Row.Name)));
+        Assert.All(
+            results.SelectMany(table => table.Rows), row => Assert.All(row.Samples, samples => Assert.True(Assert.Single(samples).Value > 0, row.Row.Name)));
         Assert.Contains("| 4 KiB random write, depth 32 (requests/s) |", output.ToString());
     }
 
@@ -21,7 +22,8 @@ public sealed class BenchRunTests
     public async Task QEMUs_pair_is_started_and_measured_beside_ours()
     {
         Programs.Require(QemuProcess.Program);
-        IReadOnlyList<TableResult> results = await new BenchRun(s_tiny with { WithQemu = true, Rows = ["pair"] }, TextWriter.Null).RunAsync(CancellationToken.None);
+        IReadOnlyList<TableResult> results = await new BenchRun(s_tiny with { WithQemu = true, Rows = ["pair"] }, TextWriter.Null).RunAsync(
+            CancellationToken.None);
         TableResult table = Assert.Single(results);
         Assert.Equal(["ours", "QEMU"], table.Contestants);
         Assert.All(table.Rows, row => Assert.True(row.Ratio(1).Median > 0, row.Row.Name));

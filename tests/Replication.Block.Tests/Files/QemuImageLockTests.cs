@@ -21,7 +21,8 @@ public sealed class QemuImageLockTests : IDisposable
     {
         string path = Programs.Require(program);
         await using RawFile node = RawFile.Open("disk0", _path, _workers);
-        (int exitCode, string output) = await Programs.RunAsync(path, [.. arguments.Select(a => a switch { "DISK" => _path, "SOCKET" => _directory["nbd.sock"], _ => a })]);
+        (int exitCode, string output) = await Programs.RunAsync(
+            path, [.. arguments.Select(a => a switch { "DISK" => _path, "SOCKET" => _directory["nbd.sock"], _ => a })]);
         Assert.NotEqual(0, exitCode);
         Assert.Matches("Failed to get .*lock", output);
         Assert.Equal(1 << 20, new FileInfo(_path).Length);

@@ -59,7 +59,8 @@ public sealed class BlockingWorkersTests
             return error;
         }
 
-        protected override BlockException Closed(ObjectDisposedException cause) => new(BlockErrorKind.Shutdown, "disk0", BlockOperation.Flush, default, "closed");
+        protected override BlockException Closed(ObjectDisposedException cause) =>
+            new(BlockErrorKind.Shutdown, "disk0", BlockOperation.Flush, default, "closed");
 
         protected override void Recycle()
         {

@@ -44,7 +44,8 @@ public sealed class ReplicationTableTests
     [Theory]
     [MemberData(nameof(Routes))]
     public void Each_stage_routes_each_mode_as_the_table_says(
-        ReplicationStage stage, IoRoute primaryWrite, IoRoute primaryRead, IoRoute secondaryWrite, IoRoute secondaryRead, int primaryStatus, int secondaryStatus)
+        ReplicationStage stage, IoRoute primaryWrite, IoRoute primaryRead, IoRoute secondaryWrite, IoRoute secondaryRead, int primaryStatus,
+        int secondaryStatus)
     {
         Assert.Equal(primaryWrite, ReplicationTable.Write(NodeRole.Primary, stage));
         Assert.Equal(primaryRead, ReplicationTable.Read(NodeRole.Primary, stage));

@@ -62,7 +62,8 @@ internal sealed class GroupFixture : IAsyncDisposable
 
     public string StatePath => _directory["state"];
 
-    public static async Task<GroupFixture> CreateAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
+    public static async Task<GroupFixture> CreateAsync(
+        int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
     {
         var fixture = new GroupFixture([.. Enumerable.Range(0, disks).Select(i => new MemoryNode(lengthBytes, $"disk{i}", fill))], parent);
         prepare?.Invoke(fixture);
@@ -71,7 +72,8 @@ internal sealed class GroupFixture : IAsyncDisposable
     }
 
     /// <summary>A group that runs: stage running, epoch 1.</summary>
-    public static async Task<GroupFixture> StartedAsync(int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
+    public static async Task<GroupFixture> StartedAsync(
+        int disks = 1, long lengthBytes = (4 << 20) + 512, byte fill = OldByte, Action<GroupFixture>? prepare = null, string? parent = null)
     {
         GroupFixture fixture = await CreateAsync(disks, lengthBytes, fill, prepare, parent);
         await fixture.StartAsync();
@@ -85,7 +87,8 @@ internal sealed class GroupFixture : IAsyncDisposable
         {
             Guid group = Guid.NewGuid();
             State.SaveManifest(new Manifest { Group = "vm", GroupId = group, Role = NodeRole.Secondary, History = [], Disks = [], BootId = BootId.Read() });
-            await State.Record.WriteAsync(new EpochRecord { GroupId = group, GenerationNumber = 0, GenerationId = Guid.Empty, Epoch = 0, Stage = NodeStage.None });
+            await State.Record.WriteAsync(
+                new EpochRecord { GroupId = group, GenerationNumber = 0, GenerationId = Guid.Empty, Epoch = 0, Stage = NodeStage.None });
         }
 
         Group = await SecondaryGroup.OpenAsync(new SecondaryGroupOptions
@@ -113,7 +116,8 @@ internal sealed class GroupFixture : IAsyncDisposable
         Assert.True(result.Switched, result.Reason);
     }
 
-    public ValueTask<SwitchResult> TryStartAsync() => Group.CheckpointAsync(Switch(record => record with { Stage = NodeStage.Running, Epoch = record.Epoch + 1 }));
+    public ValueTask<SwitchResult> TryStartAsync() =>
+        Group.CheckpointAsync(Switch(record => record with { Stage = NodeStage.Running, Epoch = record.Epoch + 1 }));
 
     public async Task CheckpointAsync()
     {

@@ -1,6 +1,8 @@
 namespace Replication.Block.Tests.Secondary;
 
-/// <summary>A file whose flushes do nothing, where no power is lost: a real one would let the test go on on the worker's thread, which it must not keep for itself.</summary>
+/// <summary>
+/// A file whose flushes do nothing, where no power is lost: a real one would let the test go on on the worker's thread, which it must not keep for itself.
+/// </summary>
 internal sealed class NoFlushNode(BlockNode child) : BlockNode(child.Name, child.LengthBytes, NodeCapabilities.AllNative)
 {
     public override async ValueTask DisposeAsync()

@@ -178,7 +178,8 @@ public sealed class OverlayLimitTests
         bool fails = false;
         Func<BlockNode, BlockNode> unreliable = node => new HookNode(node)
         {
-            Before = (operation, range) => fails && operation == BlockOperation.Write && random.Next(6) == 0 ? throw Full(node, operation, range) : Task.CompletedTask,
+            Before = (operation, range) =>
+                fails && operation == BlockOperation.Write && random.Next(6) == 0 ? throw Full(node, operation, range) : Task.CompletedTask,
             After = (operation, range) =>
             {
                 if (fails && operation == BlockOperation.Write && random.Next(6) == 0)
@@ -192,7 +193,9 @@ public sealed class OverlayLimitTests
             long offset = random.NextInt64(LengthBytes - 1);
             int lengthBytes = (int)Math.Min(random.Next(1, 12 * Block), LengthBytes - offset);
             BlockNode target = random.Next(2) == 0 ? fixture.Guest : fixture.Mirror();
-            ValueTask request = random.Next(4) == 0 ? target.WriteZeroesAsync(new BlockRange(offset, lengthBytes)) : target.WriteAsync(offset, random.Bytes(lengthBytes));
+            ValueTask request = random.Next(4) == 0
+                ? target.WriteZeroesAsync(new BlockRange(offset, lengthBytes))
+                : target.WriteAsync(offset, random.Bytes(lengthBytes));
             if (await FailureAsync(request) is not null && target != fixture.Guest)
                 fixture.BeginSession();
             if (random.Next(50) == 0)
@@ -217,12 +220,13 @@ public sealed class OverlayLimitTests
         Assert.Equal(await killed.AllocatedBytesAsync(killed.OverlayPath), killed.Group.OverlayUsedBytes);
     }
 
-    private static Task<GroupFixture> LimitedAsync(Action<GroupFixture>? prepare = null, long limitBytes = LimitBytes) => GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
-    {
-        f.LimitBytes = limitBytes;
-        f.SoftLimitBytes = limitBytes / 4 * 3;
-        prepare?.Invoke(f);
-    });
+    private static Task<GroupFixture> LimitedAsync(Action<GroupFixture>? prepare = null, long limitBytes = LimitBytes) =>
+        GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
+        {
+            f.LimitBytes = limitBytes;
+            f.SoftLimitBytes = limitBytes / 4 * 3;
+            prepare?.Invoke(f);
+        });
 
     // Where the first block lies that found no room.
     private static async Task<long> FillMirrorAsync(GroupFixture fixture, long from = 0)

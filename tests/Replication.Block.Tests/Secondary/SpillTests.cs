@@ -218,10 +218,11 @@ public sealed class SpillTests
         BlockAssert.Equal(view, killed.Disk.Snapshot());
     }
 
-    private static Task<GroupFixture> SpillingAsync(bool hasSpill = true, Action<GroupFixture>? prepare = null) => GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
-    {
-        f.LimitBytes = 1 << 20;
-        f.HasSpill = hasSpill;
-        prepare?.Invoke(f);
-    });
+    private static Task<GroupFixture> SpillingAsync(bool hasSpill = true, Action<GroupFixture>? prepare = null) =>
+        GroupFixture.StartedAsync(lengthBytes: LengthBytes, parent: "/dev/shm", prepare: f =>
+        {
+            f.LimitBytes = 1 << 20;
+            f.HasSpill = hasSpill;
+            prepare?.Invoke(f);
+        });
 }

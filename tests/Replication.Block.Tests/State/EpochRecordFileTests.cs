@@ -50,7 +50,8 @@ public sealed class EpochRecordFileTests
         EpochRecord written = null!;
         for (ulong epoch = 1; epoch <= 5; epoch++)
         {
-            written = await file.WriteAsync(Record(epoch) with { Flags = EpochFlags.HadPeer | EpochFlags.Incomplete, OverlaySet = ulong.MaxValue - epoch, PairId = Guid.NewGuid() });
+            written = await file.WriteAsync(
+                Record(epoch) with { Flags = EpochFlags.HadPeer | EpochFlags.Incomplete, OverlaySet = ulong.MaxValue - epoch, PairId = Guid.NewGuid() });
             Assert.Equal(written, (await OpenAsync(_disk)).Current);
         }
 

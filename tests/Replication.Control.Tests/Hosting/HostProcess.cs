@@ -12,7 +12,8 @@ internal static class HostProcess
     public static string Program(string name)
     {
         string[] output = AppContext.BaseDirectory.TrimEnd('/').Split('/');
-        return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../..", name[(name.IndexOf('-', StringComparison.Ordinal) + 1)..], "bin", output[^2], output[^1], name));
+        return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../..",
+            name[(name.IndexOf('-', StringComparison.Ordinal) + 1)..], "bin", output[^2], output[^1], name));
     }
 
     public static RunningProcess Start(string program, string configuration) => RunningProcess.Start(Program(program), "--config", configuration);
@@ -20,7 +21,8 @@ internal static class HostProcess
     public static async Task<JsonElement> ReadyAsync(RunningProcess process) => JsonDocument.Parse(await process.ReadLineAsync()).RootElement;
 
     /// <summary>Runs a program that must be refused: its exit code and both of its streams.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(string program, string[] arguments, params (string Name, string Value)[] environment)
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
+        string program, string[] arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(Program(program), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string value) in environment)
@@ -37,7 +39,8 @@ internal static class HostProcess
     {
         directory.CreateFile("disk0.raw", 1 << 20);
         string file = directory["vm1.json"];
-        (string Path, string? Json)[] all = [("StateDirectory", "\"state\""), ("Control:Listen", "[\"http://127.0.0.1:0\"]"), ("Guest:Listen", "[\"nbd://127.0.0.1:0\"]"), .. keys];
+        (string Path, string? Json)[] all =
+            [("StateDirectory", "\"state\""), ("Control:Listen", "[\"http://127.0.0.1:0\"]"), ("Guest:Listen", "[\"nbd://127.0.0.1:0\"]"), .. keys];
         File.WriteAllText(file, all.Aggregate(sample, (json, key) => Samples.With(json, key.Path, key.Json)));
         return file;
     }

@@ -29,7 +29,9 @@ public sealed class HostProcessTests
         string file = HostProcess.Configure(directory, Samples.Primary);
         (int exitCode, _, string error) = await HostProcess.RunAsync("replication-primary", ["--config", file], ("REPLICATION__MIRROR__DEADLIN", "1s"));
         Assert.Equal(2, exitCode);
-        Assert.StartsWith("replication-primary: Replication:Mirror:DEADLIN (environment variable REPLICATION__MIRROR__DEADLIN): unknown key", error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "replication-primary: Replication:Mirror:DEADLIN (environment variable REPLICATION__MIRROR__DEADLIN): unknown key", error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,7 +56,8 @@ public sealed class HostProcessTests
     public async Task A_primary_serves_until_SIGTERM_and_a_second_one_is_refused_meanwhile()
     {
         using var directory = new TempDirectory();
-        string file = HostProcess.Configure(directory, Samples.Primary, ("Peer", null), ("Mirror", null), ("Guest:Listen", "[\"nbd+unix:///?socket=guest.sock\"]"));
+        string file = HostProcess.Configure(
+            directory, Samples.Primary, ("Peer", null), ("Mirror", null), ("Guest:Listen", "[\"nbd+unix:///?socket=guest.sock\"]"));
         await using RunningProcess process = HostProcess.Start("replication-primary", file);
         JsonElement ready = await HostProcess.ReadyAsync(process);
         Assert.Equal("primary", ready.GetProperty("role").GetString());
@@ -74,7 +77,8 @@ public sealed class HostProcessTests
     {
         using var directory = new TempDirectory();
         string file = HostProcess.Configure(
-            directory, Samples.Secondary, ("Overlay", """{ "Directory": "overlay" }"""), ("Mirror:Listen", "[\"nbd://127.0.0.1:0\"]"), ("Control:Listen", "[\"unix:control.sock\", \"http://127.0.0.1:0\"]"));
+            directory, Samples.Secondary, ("Overlay", """{ "Directory": "overlay" }"""), ("Mirror:Listen", "[\"nbd://127.0.0.1:0\"]"),
+            ("Control:Listen", "[\"unix:control.sock\", \"http://127.0.0.1:0\"]"));
         string? port = null;
         for (int round = 0; round < 3; round++)
         {

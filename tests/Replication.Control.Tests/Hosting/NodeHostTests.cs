@@ -16,7 +16,8 @@ public sealed class NodeHostTests
     public async Task The_ready_line_names_every_address_and_each_of_them_answers()
     {
         using var host = new HostRun(
-            ("Control:Listen", "[\"http://127.0.0.1:0\", \"unix:control.sock\", \"http://[::1]:0\"]"), ("Guest:Listen", "[\"nbd://127.0.0.1:0\", \"nbd+unix:///?socket=guest.sock\"]"),
+            ("Control:Listen", "[\"http://127.0.0.1:0\", \"unix:control.sock\", \"http://[::1]:0\"]"), (
+                "Guest:Listen", "[\"nbd://127.0.0.1:0\", \"nbd+unix:///?socket=guest.sock\"]"),
             ("Mirror:Listen", "[\"nbd://localhost:0\"]"));
         JsonElement ready = await host.StartAsync();
         Assert.Equal(["ready", "role", "control", "guest", "mirror"], ready.EnumerateObject().Select(p => p.Name));
@@ -98,7 +99,8 @@ public sealed class NodeHostTests
     [Fact]
     public async Task The_recorded_role_is_told_and_not_the_binarys()
     {
-        using var host = new HostRun { Open = (options, services) => new FakeHostedNode(options, services) { Role = NodeRole.Primary }, Role = NodeRole.Secondary };
+        using var host =
+            new HostRun { Open = (options, services) => new FakeHostedNode(options, services) { Role = NodeRole.Primary }, Role = NodeRole.Secondary };
         Directory.CreateDirectory(host.Directory["state"]);
         await File.WriteAllTextAsync(host.Directory["state/manifest"], "the fake node does not read it");
         Assert.Equal("primary", (await host.StartAsync()).GetProperty("role").GetString());
@@ -113,7 +115,8 @@ public sealed class NodeHostTests
             Open = (options, services) => new FakeHostedNode(options, services) { Disk = new NbdExport("disk0", deferred) },
         };
         JsonElement ready = await host.StartAsync();
-        await using BlockNode disk = await NbdClient.ConnectAsync(NbdAddress.Parse(Addresses(ready, "guest")[0]), "disk0", new NbdClientOptions(), CancellationToken.None);
+        await using BlockNode disk = await NbdClient.ConnectAsync(
+            NbdAddress.Parse(Addresses(ready, "guest")[0]), "disk0", new NbdClientOptions(), CancellationToken.None);
         Task write = disk.WriteAsync(0, new byte[4096]).AsTask();
         IReadOnlyList<DeferredRequest> pending = await deferred.WaitForPendingAsync();
         Task<int> exit = host.StopAsync();

@@ -126,7 +126,8 @@ public sealed class StartRefusalTests
     {
         using var host = new HostRun(("Overlay:Directory", "\"overlay\""), ("Overlay:Spill", "\"spill\""))
         {
-            Open = (options, _) => throw new StateException($"not {options.Overlay!.Directory} and not {options.Overlay.SpillDirectory}, it is in use") { Place = place },
+            Open = (options, _) =>
+                throw new StateException($"not {options.Overlay!.Directory} and not {options.Overlay.SpillDirectory}, it is in use") { Place = place },
         };
         Assert.Equal($"Replication:{key}: not DIR/overlay and not DIR/spill, it is in use", await host.RefusalAsync());
     }

@@ -138,7 +138,8 @@ public sealed class EventLogTests
         using var directory = new JournalDirectory();
         using (NodeJournal journal = directory.Open())
         {
-            Task<List<JournalEvent>>[] followers = [.. new ulong[] { 0, 1, 17, 5_000, 5_001, 5_999 }.Select(from => JournalDirectory.Follow(journal.Events, from, 6_000 - (int)Math.Max(from, 1) + 1))];
+            Task<List<JournalEvent>>[] followers = [.. new ulong[] { 0, 1, 17, 5_000, 5_001, 5_999 }
+                .Select(from => JournalDirectory.Follow(journal.Events, from, 6_000 - (int)Math.Max(from, 1) + 1))];
             for (int i = 1; i <= 6_000; i++)
             {
                 journal.Publish("tick");

@@ -50,7 +50,8 @@ public sealed class OptionsReaderTests
     {
         using var file = new ConfigurationFile(Samples.Primary);
         HostOptions options = file.Read(
-            ("REPLICATION__MIRROR__DEADLINE", "1s"), ("REPLICATION__Mirror__Acknowledge", "local"), ("REPLICATION__DISKS__1__NAME", "disk1"), ("REPLICATION__DISKS__1__PATH", "/d1"),
+            ("REPLICATION__MIRROR__DEADLINE", "1s"), ("REPLICATION__Mirror__Acknowledge", "local"), ("REPLICATION__DISKS__1__NAME", "disk1"), (
+                "REPLICATION__DISKS__1__PATH", "/d1"),
             ("REPLICATION__CONTROL__LISTEN__0", "unix:control.sock"), ("REPLICATION_PORT", "tcp://10.0.0.1"), ("PATH", "/bin"));
         Assert.Equal(TimeSpan.FromSeconds(1), options.Node.Mirror.Deadline);
         Assert.Equal(Acknowledge.Local, options.Node.Mirror.Acknowledge);
@@ -62,9 +63,13 @@ public sealed class OptionsReaderTests
     public void A_secondary_needs_its_overlay_and_its_mirror_listener_and_a_primary_does_not()
     {
         using var primary = new ConfigurationFile(Samples.Primary);
-        Assert.Equal("Replication:Mirror:Listen:0: missing, and a node in role secondary needs it; accepted: nbd://HOST:PORT, nbd+unix:///?socket=PATH", primary.Read().MissingForSecondary!.Message);
+        Assert.Equal(
+            "Replication:Mirror:Listen:0: missing, and a node in role secondary needs it; accepted: nbd://HOST:PORT, nbd+unix:///?socket=PATH",
+            primary.Read().MissingForSecondary!.Message);
         using var secondary = new ConfigurationFile(Samples.With(Samples.Secondary, "Overlay:Directory", null));
-        Assert.StartsWith("Replication:Overlay:Directory: missing, and a node in role secondary needs it", secondary.Read().MissingForSecondary!.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Replication:Overlay:Directory: missing, and a node in role secondary needs it", secondary.Read().MissingForSecondary!.Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -75,11 +80,14 @@ public sealed class OptionsReaderTests
     {
         using var refused = new ConfigurationFile(Samples.With(key, json));
         Assert.Equal(
-            $"Replication:{key}:0: \"{address}\" is outside loopback, and TLS is not available in this version; accepted: a loopback address, a Unix socket, or \"AllowInsecure\": true beside it",
+            $"Replication:{key}:0: \"{address}\" is outside loopback, and TLS is not available in this version; accepted: a loopback address, a Unix socket, "
+            + "or \"AllowInsecure\": true beside it",
             refused.Refusal());
-        using var allowed = new ConfigurationFile(Samples.With(Samples.With(key, json), key.Replace("Listen", "AllowInsecure", StringComparison.Ordinal), "true"));
+        using var allowed = new ConfigurationFile(
+            Samples.With(Samples.With(key, json), key.Replace("Listen", "AllowInsecure", StringComparison.Ordinal), "true"));
         HostOptions options = allowed.Read();
-        Assert.Contains(address, options.Control.Select(l => l.Address.ToString()).Concat(options.Guest.Concat(options.Mirror).Select(l => l.Address.ToString())));
+        Assert.Contains(
+            address, options.Control.Select(l => l.Address.ToString()).Concat(options.Guest.Concat(options.Mirror).Select(l => l.Address.ToString())));
     }
 
     [Fact]

@@ -25,9 +25,13 @@ public sealed class GrpcPeerTests
     {
         await using ServiceHost host = await ServiceHost.StartAsync(unixSocket);
         using var peer = new GrpcPeer(host.Address);
-        Assert.Equal(new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31, FoundPairId = host.Node.PairId }, await peer.AttachMirrorAsync(s_attach, default));
+        Assert.Equal(
+            new AttachReply(FakeNode.SomeSession, 21, NodeStage.Syncing) { OverlayFreeBytes = 31, FoundPairId = host.Node.PairId },
+            await peer.AttachMirrorAsync(s_attach, default));
         var heard = Assert.IsType<AttachRequest>(host.Node.Called);
-        Assert.Equal((s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync, true, s_attach.PairId), (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync, heard.AbandonView, heard.PairId));
+        Assert.Equal(
+            (s_attach.Group, s_attach.Epoch, s_attach.PrimaryControl, s_attach.Sync, true, s_attach.PairId),
+            (heard.Group, heard.Epoch, heard.PrimaryControl, heard.Sync, heard.AbandonView, heard.PairId));
         Assert.Equal(s_attach.History, heard.History);
         Assert.Equal(s_attach.Disks, heard.Disks);
     }
@@ -59,7 +63,9 @@ public sealed class GrpcPeerTests
         Assert.Equal(("position", "vm1"), host.Node.Called);
 
         PeerPosition held = await peer.HoldAsync("vm1", FakeNode.First, TimeSpan.FromSeconds(2), default);
-        Assert.Equal((NodeRole.Primary, NodeStage.Replicating, FakeNode.Second, 25UL, host.Node.PairId), (held.Role, held.Stage, held.Generation, held.Epoch, held.PairId));
+        Assert.Equal(
+            (NodeRole.Primary, NodeStage.Replicating, FakeNode.Second, 25UL, host.Node.PairId),
+            (held.Role, held.Stage, held.Generation, held.Epoch, held.PairId));
         Assert.Equal(("hold", "vm1", FakeNode.First, TimeSpan.FromSeconds(2)), host.Node.Called);
 
         await peer.ReleaseAsync(FakeNode.Second, default);

@@ -82,13 +82,18 @@ internal sealed class FakeNode : IReplicationNode
     public Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken) =>
         Answer(request, (22UL, TimeSpan.FromMilliseconds(4.5)), cancellationToken);
 
-    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Answer(("stop replication", request), 23UL, cancellationToken);
+    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) =>
+        Answer(("stop replication", request), 23UL, cancellationToken);
 
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) =>
-        Answer(("position", group), new PeerPosition(NodeRole.Secondary, NodeStage.Done, History, 24) { PairId = PairId, Incarnation = SomeIncarnation }, cancellationToken);
+        Answer(
+            ("position", group), new PeerPosition(NodeRole.Secondary, NodeStage.Done, History, 24) { PairId = PairId, Incarnation = SomeIncarnation },
+            cancellationToken);
 
     public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
-        Answer(("hold", group, generation, lease), new PeerPosition(NodeRole.Primary, NodeStage.Replicating, [First, Second], 25) { PairId = PairId }, cancellationToken);
+        Answer(
+            ("hold", group, generation, lease), new PeerPosition(NodeRole.Primary, NodeStage.Replicating, [First, Second], 25) { PairId = PairId },
+            cancellationToken);
 
     public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Answer(("release", fencedBy), 0, cancellationToken);
 

@@ -54,7 +54,8 @@ public sealed class JournalServiceTests
     public async Task Errors_are_listed_until_they_are_acknowledged()
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
-        host.Journal.Errors.Add(new RecordedError(3, 30, new FailureReport(FailureCase.UndoCopy, "disk0", 4096, 512, 28, 6, "the undo copy failed"), 1, "make room"));
+        host.Journal.Errors.Add(
+            new RecordedError(3, 30, new FailureReport(FailureCase.UndoCopy, "disk0", 4096, 512, 28, 6, "the undo copy failed"), 1, "make room"));
         host.Journal.Errors.Add(new RecordedError(5, 50, new FailureReport(FailureCase.Commit, "disk1", 0, 1, 5, 6, "the commit failed"), 4, "try again"));
 
         GetErrorsResponse response = await host.Verbs.GetErrorsAsync(new GetErrorsRequest());

@@ -72,14 +72,16 @@ public sealed class ReplicationGrpcServiceTests
         Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, true, false), host.Node.Called);
         await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, DiscardChangesOf = NodeRole.Secondary });
         Assert.Equal(("start", Block.State.NodeRole.Primary, Roles.SyncMode.Auto, false, true), host.Node.Called);
-        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, DiscardChangesOf = NodeRole.Primary }));
+        RpcException e = await Assert.ThrowsAsync<RpcException>(
+            async () => await host.Verbs.StartAsync(new StartRequest { Mode = NodeRole.Primary, DiscardChangesOf = NodeRole.Primary }));
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         foreach (bool said in new[] { false, true })
         {
             Assert.Equal(new ResyncResponse { SyncedBytes = 26, ElapsedMs = 27 }, await host.Verbs.ResyncAsync(new ResyncRequest { AbandonView = said }));
             Assert.Equal(("resync", said), host.Node.Called);
             Assert.Equal(
-                new VerifyResponse { DifferingBytes = 28, RepairedBytes = 29, ElapsedMs = 30 }, await host.Verbs.VerifyAsync(new VerifyRequest { Repair = said }));
+                new VerifyResponse { DifferingBytes = 28, RepairedBytes = 29, ElapsedMs = 30 },
+                await host.Verbs.VerifyAsync(new VerifyRequest { Repair = said }));
             Assert.Equal(("verify", said), host.Node.Called);
         }
     }
@@ -112,13 +114,16 @@ public sealed class ReplicationGrpcServiceTests
         await host.Verbs.BeginCheckpointAsync(new BeginCheckpointRequest());
         Assert.Equal(("begin", 0UL, (TimeSpan?)null), host.Node.Called);
 
-        var commit = new CommitCheckpointRequest { Generation = begun.Generation, Epoch = begun.Epoch, Session = begun.Session, AnsweredWrites = begun.AnsweredWrites };
+        var commit =
+            new CommitCheckpointRequest { Generation = begun.Generation, Epoch = begun.Epoch, Session = begun.Session, AnsweredWrites = begun.AnsweredWrites };
         Assert.Equal(new CommitCheckpointResponse { Epoch = 22, CommitMs = 4.5 }, await host.Verbs.CommitCheckpointAsync(commit));
         Assert.Equal(new CommitRequest(FakeNode.First, 17, FakeNode.SomeSession, 18), host.Node.Called);
 
         foreach (CheckpointOutcome outcome in Enum.GetValues<CheckpointOutcome>().Where(o => o != CheckpointOutcome.Unspecified))
         {
-            Assert.Equal(new EndCheckpointResponse { Epoch = 20, HoldMs = 3.5 }, await host.Verbs.EndCheckpointAsync(new EndCheckpointRequest { Epoch = 17, Outcome = outcome }));
+            Assert.Equal(
+                new EndCheckpointResponse { Epoch = 20, HoldMs = 3.5 },
+                await host.Verbs.EndCheckpointAsync(new EndCheckpointRequest { Epoch = 17, Outcome = outcome }));
             Assert.Equal(("end", 17UL, Enum.Parse<Roles.CheckpointOutcome>(outcome.ToString())), host.Node.Called);
         }
     }

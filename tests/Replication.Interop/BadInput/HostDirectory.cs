@@ -20,7 +20,8 @@ internal sealed class HostDirectory : IDisposable
               "Control": { "Listen": [ "http://127.0.0.1:0" ] },
               "Guest": { "Listen": [ "nbd://127.0.0.1:0" ] },
               "Peer": { "Control": "http://127.0.0.1:7102", "Mirror": "nbd://127.0.0.1:10909", "WaitAtStart": "30s" },
-              "Mirror": { "Listen": [ "nbd://127.0.0.1:0" ], "AllowPlain": false, "Acknowledge": "applied", "Deadline": "500ms", "Window": "64MiB", "Resync": "auto" },
+              "Mirror": { "Listen": [ "nbd://127.0.0.1:0" ], "AllowPlain": false, "Acknowledge": "applied",
+                "Deadline": "500ms", "Window": "64MiB", "Resync": "auto" },
               "Overlay": { "Directory": "overlay", "BlockSize": "4KiB", "Limit": "4GiB", "SoftLimit": "3GiB" },
               "Disks": [ { "Name": "disk0", "Path": "disk0.raw", "Format": "raw", "Cache": "writeback" } ]
             }

@@ -170,7 +170,9 @@ public sealed class VerbTests : InteropTest
         await pair.DoAsync("start");
     }
 
-    private static string Disks(Pair pair) => string.Join('\n', pair.Primary.DiskPaths.Concat(pair.Secondary.DiskPaths).Select(path => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(DiskFile.Read(path)))));
+    private static string Disks(Pair pair) =>
+        string.Join('\n', pair.Primary.DiskPaths.Concat(pair.Secondary.DiskPaths)
+            .Select(path => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(DiskFile.Read(path)))));
 
     private static async Task UntouchedAsync(Pair pair)
     {

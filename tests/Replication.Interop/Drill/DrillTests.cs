@@ -81,7 +81,8 @@ public sealed class DrillTests : InteropTest
         Directory.CreateDirectory(directory["tmp"]);
         return Command.RunAsync(
             Binaries.Dotnet,
-            [Binaries.Coloctl, "drill", "--json", "--disks", "2", "--size", "16MiB", "--seconds", "3", "--seed", "77", "--report", directory["report"], .. options],
+            [Binaries.Coloctl, "drill", "--json", "--disks", "2", "--size", "16MiB", "--seconds", "3", "--seed", "77",
+                "--report", directory["report"], .. options],
             new Dictionary<string, string?> { ["TMPDIR"] = directory["tmp"] },
             s_patience);
     }

@@ -5,7 +5,10 @@ using Replication.Nbd;
 
 namespace Replication.Interop.Durability;
 
-/// <summary><c>Durability: power</c> with real processes: what it costs a guest, and that a pair lives its life under it. What a loss of power takes is simulated elsewhere.</summary>
+/// <summary>
+/// <c>Durability: power</c> with real processes: what it costs a guest, and that a pair lives its life
+/// under it. What a loss of power takes is simulated elsewhere.
+/// </summary>
 public sealed class PowerTests : InteropTest
 {
     private const int MiB = 1 << 20;
@@ -19,7 +22,8 @@ public sealed class PowerTests : InteropTest
     {
         Random random = DeterministicRandom.Create();
         TimeSpan deadline = TimeSpan.FromSeconds(2);
-        Pair pair = await StartNodesAsync(new PairOptions { Durability = "power", Acknowledge = acknowledge, Deadline = "2s", SecondaryFaults = ["node=disk0 op=flush delay=3s"] });
+        Pair pair = await StartNodesAsync(
+            new PairOptions { Durability = "power", Acknowledge = acknowledge, Deadline = "2s", SecondaryFaults = ["node=disk0 op=flush delay=3s"] });
         await pair.DoAsync("start", "--sync", "none");
         await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { Depth = 8, Pause = TimeSpan.FromMilliseconds(5) });
         await load.AnswersAsync(200);

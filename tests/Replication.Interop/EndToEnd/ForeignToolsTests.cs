@@ -14,16 +14,21 @@ public sealed class ForeignToolsTests : InteropTest
     public async Task Qemu_io_writes_zeroes_and_discards_through_the_primary_and_reads_on_the_secondary(bool unix)
     {
         Pair pair = await StartPairAsync(new PairOptions { Unix = unix });
-        await QemuIoAsync(pair.Primary, "write -P 0x21 0 1M", "write -P 0x22 1048577 70001", "write -z 4M 1M", "write -z -u 6M 12345", "discard 8M 1M", "aio_write -f -P 0x23 12M 64k", "flush");
+        await QemuIoAsync(
+            pair.Primary, "write -P 0x21 0 1M", "write -P 0x22 1048577 70001", "write -z 4M 1M", "write -z -u 6M 12345", "discard 8M 1M",
+            "aio_write -f -P 0x23 12M 64k", "flush");
         await QemuIoAsync(pair.Secondary, "read -P 0x11 0 16M");
         await pair.DoAsync("checkpoint");
         foreach (Node node in new[] { pair.Primary, pair.Secondary })
         {
             await QemuIoAsync(
-                node, "read -P 0x21 0 1M", "read -P 0x11 1M 1", "read -P 0x22 1048577 70001", "read -P 0 4M 1M", "read -P 0 6M 12345", "read -P 0 8M 1M", "read -P 0x23 12M 64k");
+                node, "read -P 0x21 0 1M", "read -P 0x11 1M 1", "read -P 0x22 1048577 70001", "read -P 0 4M 1M", "read -P 0 6M 12345", "read -P 0 8M 1M",
+                "read -P 0x23 12M 64k");
         }
 
-        await QemuIoAsync(pair.Secondary, "write -P 0x31 3M 9000", "write -z 5M 3000", "discard 0 1M", "flush", "read -P 0x31 3M 9000", "read -P 0 5M 3000", "read -P 0 0 1M");
+        await QemuIoAsync(
+            pair.Secondary, "write -P 0x31 3M 9000", "write -z 5M 3000", "discard 0 1M", "flush", "read -P 0x31 3M 9000", "read -P 0 5M 3000",
+            "read -P 0 0 1M");
         await pair.DoAsync("stop");
         await pair.DisksAreEqualAsync();
     }
@@ -48,7 +53,9 @@ public sealed class ForeignToolsTests : InteropTest
             }
 
             string list = await Command.RequireAsync("nbdinfo", "--list", "--json", node.Guest.ToString());
-            Assert.Equal(["disk0", "disk1"], JsonDocument.Parse(list).RootElement.GetProperty("exports").EnumerateArray().Select(e => e.GetProperty("export-name").GetString()));
+            Assert.Equal(
+                ["disk0", "disk1"],
+                JsonDocument.Parse(list).RootElement.GetProperty("exports").EnumerateArray().Select(e => e.GetProperty("export-name").GetString()));
         }
     }
 
@@ -56,7 +63,8 @@ public sealed class ForeignToolsTests : InteropTest
     public async Task With_one_disk_the_empty_export_name_works_too()
     {
         Pair pair = await StartNodesAsync(new PairOptions { DiskLengthsBytes = [MiB] });
-        JsonElement export = JsonDocument.Parse(await Command.RequireAsync("nbdinfo", "--json", pair.Primary.Guest.ToString())).RootElement.GetProperty("exports")[0];
+        JsonElement export = JsonDocument.Parse(
+            await Command.RequireAsync("nbdinfo", "--json", pair.Primary.Guest.ToString())).RootElement.GetProperty("exports")[0];
         Assert.Equal(MiB, export.GetProperty("export-size").GetInt64());
     }
 
@@ -77,7 +85,8 @@ public sealed class ForeignToolsTests : InteropTest
                 }
             },
         });
-        JsonElement[] map = [.. JsonDocument.Parse(await Command.RequireAsync("nbdinfo", "--map", "--json", Uri(pair.Primary, 0))).RootElement.EnumerateArray()];
+        JsonElement[] map =
+            [.. JsonDocument.Parse(await Command.RequireAsync("nbdinfo", "--map", "--json", Uri(pair.Primary, 0))).RootElement.EnumerateArray()];
         Assert.Equal(8 * MiB, map.Sum(e => e.GetProperty("length").GetInt64()));
         Assert.Equal([2 * MiB], map.Where(e => e.GetProperty("type").GetInt32() == 0).Select(e => e.GetProperty("offset").GetInt64()));
         Assert.Equal(MiB, map.Where(e => e.GetProperty("type").GetInt32() == 0).Sum(e => e.GetProperty("length").GetInt64()));

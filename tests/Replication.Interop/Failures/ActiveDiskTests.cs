@@ -18,7 +18,8 @@ public sealed class ActiveDiskTests : FailureTest
     {
         FaultSwitch[] faults = SwitchEachDisk();
         await using FailurePair pair = await StartLoadedAsync(
-            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}.{layer} op={operation} offset={At} length={LengthBytes} error=EIO"))]);
+            secondaryFaults: [.. faults.Select((fault, disk) =>
+                fault.Rule($"node=disk{disk}.{layer} op={operation} offset={At} length={LengthBytes} error=EIO"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             // The block is in the overlay that is to fail.

@@ -12,7 +12,8 @@ public sealed class CheckpointFailureTests : FailureTest
         FaultSwitch[] faults = SwitchEachDisk();
         await using FailurePair pair = await StartLoadedAsync(
             // The header alone: the marks of the live overlays go on.
-            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}.{(disk == 0 ? "active" : "hidden")}.marks op=write offset=0 length=28 error={ErrorOf(disk).Name}"))]);
+            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}.{(disk == 0 ? "active" : "hidden")}.marks op=write offset=0 "
+                + $"length=28 error={ErrorOf(disk).Name}"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             faults[disk].On();

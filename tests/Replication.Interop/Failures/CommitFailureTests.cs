@@ -16,7 +16,8 @@ public sealed class CommitFailureTests : FailureTest
     public async Task A_failed_commit_serves_on_and_a_repeated_failover_ends_in_done()
     {
         FaultSwitch[] faults = SwitchEachDisk();
-        await using FailurePair pair = await StartLoadedAsync(secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}.commit op=write error={ErrorOf(disk).Name}"))]);
+        await using FailurePair pair = await StartLoadedAsync(
+            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}.commit op=write error={ErrorOf(disk).Name}"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             await pair.WriteAsync(disk, UndoneBytes, LengthBytes);

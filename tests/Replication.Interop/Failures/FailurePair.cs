@@ -5,7 +5,8 @@ using Replication.Interop.Support;
 namespace Replication.Interop.Failures;
 
 /// <summary>
-/// A pair of three disks that replicates, both of its guests at work, with a model of every byte of both. It does not come back by itself: what a failure leaves is looked at first.
+/// A pair of three disks that replicates, both of its guests at work, with a model of every byte of both. It
+/// does not come back by itself: what a failure leaves is looked at first.
 /// </summary>
 internal sealed class FailurePair : IAsyncDisposable
 {

@@ -39,7 +39,8 @@ public abstract class FailureTest : InteropTest
     /// <summary>Each error that was listed was an event too.</summary>
     private protected static async Task HasEventsAsync(Pair pair, string node, int which, int count) => Assert.Equal(
         Enumerable.Range(0, count).Select(disk => $"disk{disk}"),
-        (await pair.EventsAsync(node, "error")).Where(e => e.GetProperty("case").GetInt32() == which).Select(e => e.GetProperty("disk").GetString()!).Distinct());
+        (await pair.EventsAsync(node, "error")).Where(e => e.GetProperty("case").GetInt32() == which)
+            .Select(e => e.GetProperty("disk").GetString()!).Distinct());
 
     private protected static string CauseOf(JsonElement e) => e.GetProperty("cause").GetString()!;
 }

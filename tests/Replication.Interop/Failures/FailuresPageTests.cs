@@ -15,15 +15,18 @@ public sealed partial class FailuresPageTests
         string page = File.ReadAllText(Path.Combine(Binaries.Root, "docs", "FAILURES.md"));
         (string Class, string Method)[] named = [.. TestName().Matches(page).Select(m => (m.Groups[1].Value, m.Groups[2].Value)).Distinct()];
         Assert.True(named.Length >= LeastTests, $"the page names {named.Length} tests");
-        ILookup<string, string> sources = Directory.EnumerateFiles(Path.Combine(Binaries.Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).ToLookup(f => Path.GetFileNameWithoutExtension(f));
+        ILookup<string, string> sources = Directory.EnumerateFiles(Path.Combine(Binaries.Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).ToLookup(
+            f => Path.GetFileNameWithoutExtension(f));
         Assert.All(named, test => Assert.True(
-            sources[test.Class].Any(file => File.ReadAllText(file).Contains($" {test.Method}(", StringComparison.Ordinal)), $"docs/FAILURES.md names {test.Class}.{test.Method}, which is not there"));
+            sources[test.Class].Any(file => File.ReadAllText(file).Contains($" {test.Method}(", StringComparison.Ordinal)),
+            $"docs/FAILURES.md names {test.Class}.{test.Method}, which is not there"));
     }
 
     [Fact]
     public void Every_failure_of_the_page_has_a_test_or_says_that_there_is_none()
     {
-        string[] rows = [.. File.ReadLines(Path.Combine(Binaries.Root, "docs", "FAILURES.md")).Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| failure ", StringComparison.Ordinal))];
+        string[] rows = [.. File.ReadLines(Path.Combine(Binaries.Root, "docs", "FAILURES.md"))
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| failure ", StringComparison.Ordinal))];
         Assert.NotEmpty(rows);
         Assert.All(rows, row =>
         {

@@ -4,8 +4,8 @@ using Replication.Nbd;
 namespace Replication.Interop.Failures;
 
 /// <summary>
-/// A guest at work: one lane a disk, which writes one request after the other below <see cref="ReachBytes"/> and keeps what was acknowledged. No request of it may ever fail: faults are
-/// put where it does not write.
+/// A guest at work: one lane a disk, which writes one request after the other below <see cref="ReachBytes"/> and keeps what was acknowledged. No request of it
+/// may ever fail: faults are put where it does not write.
 /// </summary>
 internal sealed class GuestLoad : IAsyncDisposable
 {
@@ -29,7 +29,8 @@ internal sealed class GuestLoad : IAsyncDisposable
         _disks = disks;
         _model = model;
         _turns = [.. disks.Select(_ => new SemaphoreSlim(1))];
-        _lanes = [.. disks.Select((_, i) => (Disk: i, Random: new Random(random.Next()))).ToArray().Select(lane => Task.Run(() => RunAsync(lane.Disk, lane.Random)))];
+        _lanes = [.. disks.Select((_, i) => (Disk: i, Random: new Random(random.Next()))).ToArray()
+            .Select(lane => Task.Run(() => RunAsync(lane.Disk, lane.Random)))];
     }
 
     /// <summary>The guest's connections, for requests of the test's own.</summary>
@@ -74,7 +75,8 @@ internal sealed class GuestLoad : IAsyncDisposable
     {
         _stopped = true;
         Resume();
-        await Task.WhenAll(_lanes).WaitAsync(TestTimeouts.Patience).ContinueWith(_ => { }, TaskScheduler.Default); // a failure has been seen, or the test has failed before
+        // A failure has been seen, or the test has failed before.
+        await Task.WhenAll(_lanes).WaitAsync(TestTimeouts.Patience).ContinueWith(_ => { }, TaskScheduler.Default);
         foreach (NbdClientNode disk in _disks)
             await disk.DisposeAsync();
     }

@@ -18,7 +18,8 @@ public sealed class PrimaryDiskTests : FailureTest
     {
         FaultSwitch[] faults = SwitchEachDisk();
         string place = operation == "flush" ? "" : $"offset={FailurePair.QuietBytes} length=1MiB";
-        await using FailurePair pair = await StartLoadedAsync(primaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op={operation} {place} error={ErrorOf(disk).Name}"))]);
+        await using FailurePair pair = await StartLoadedAsync(
+            primaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op={operation} {place} error={ErrorOf(disk).Name}"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             await pair.WriteAsync(disk, At, RequestBytes);
@@ -74,7 +75,8 @@ public sealed class PrimaryDiskTests : FailureTest
     public async Task A_failed_write_that_cannot_be_repaired_on_the_mirror_detaches_it()
     {
         FaultSwitch[] faults = SwitchEachDisk();
-        await using FailurePair pair = await StartLoadedAsync(primaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} offset={FailurePair.QuietBytes} error=EIO"))]);
+        await using FailurePair pair = await StartLoadedAsync(
+            primaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} offset={FailurePair.QuietBytes} error=EIO"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             faults[disk].On();

@@ -18,7 +18,8 @@ public sealed class SecondaryDiskTests : FailureTest
         FaultSwitch[] faults = SwitchEachDisk();
         bool ranged = operation != "flush";
         string place = ranged ? $"offset={FailurePair.QuietBytes} length=1MiB" : "";
-        await using FailurePair pair = await StartLoadedAsync(secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op={operation} {place} error={ErrorOf(disk).Name}"))]);
+        await using FailurePair pair = await StartLoadedAsync(
+            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op={operation} {place} error={ErrorOf(disk).Name}"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             await pair.WriteViewAsync(disk, At + 2000, RequestBytes);
@@ -50,7 +51,8 @@ public sealed class SecondaryDiskTests : FailureTest
     public async Task A_failed_read_of_the_secondary_disk_is_the_secondarys_guests_error_and_the_mirror_goes_on()
     {
         FaultSwitch[] faults = SwitchEachDisk();
-        await using FailurePair pair = await StartLoadedAsync(secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op=read offset={FailurePair.QuietBytes} error=EIO"))]);
+        await using FailurePair pair = await StartLoadedAsync(
+            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk} op=read offset={FailurePair.QuietBytes} error=EIO"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             faults[disk].On();
@@ -72,7 +74,8 @@ public sealed class SecondaryDiskTests : FailureTest
         fault.On();
         (await pair.RunAsync("start")).Refused(1, "disk1");
         JsonElement error = Assert.Single((await pair.DoAsync("errors")).GetProperty("errors").EnumerateArray());
-        Assert.Equal((4, "disk1", "secondary"), (error.GetProperty("case").GetInt32(), error.GetProperty("disk").GetString(), error.GetProperty("node").GetString()));
+        Assert.Equal(
+            (4, "disk1", "secondary"), (error.GetProperty("case").GetInt32(), error.GetProperty("disk").GetString(), error.GetProperty("node").GetString()));
         Assert.Equal("none", await pair.StageAsync("secondary"));
         Assert.Equal("standalone", await pair.StageAsync("primary"));
         fault.Off();

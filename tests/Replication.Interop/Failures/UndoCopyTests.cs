@@ -18,7 +18,8 @@ public sealed class UndoCopyTests : FailureTest
     {
         FaultSwitch[] faults = SwitchEachDisk();
         await using FailurePair pair = await StartLoadedAsync(
-            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}{layer} op={operation} offset={At} length={LengthBytes} error={ErrorOf(disk).Name}"))]);
+            secondaryFaults: [.. faults.Select((fault, disk) => fault.Rule($"node=disk{disk}{layer} op={operation} offset={At} "
+                + $"length={LengthBytes} error={ErrorOf(disk).Name}"))]);
         for (int disk = 0; disk < FailurePair.Disks; disk++)
         {
             faults[disk].On();
@@ -33,7 +34,8 @@ public sealed class UndoCopyTests : FailureTest
 
             // Neither the pair's checkpoint nor the node's own.
             (await pair.Pair.RunAsync("checkpoint")).Refused(4, "checkpoint", "detached");
-            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await pair.Pair.Secondary.Service.CheckpointAsync(new CheckpointRequest()));
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(
+                async () => await pair.Pair.Secondary.Service.CheckpointAsync(new CheckpointRequest()));
             Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
             Assert.Contains("incomplete", refused.Status.Detail, StringComparison.Ordinal);
             await pair.GuestsSeeWhatTheyWroteAsync();

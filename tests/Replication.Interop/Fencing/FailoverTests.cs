@@ -117,7 +117,8 @@ public sealed class FailoverTests : InteropTest
         JsonElement promoted = await pair.DoAsync("failover");
         TimeSpan took = Stopwatch.GetElapsedTime(began);
         TestContext.Current.TestOutputHelper?.WriteLine($"failover beside a frozen primary took {took.TotalSeconds:0.0} s");
-        Assert.True(took < TimeSpan.FromSeconds(12), $"failover waited {took.TotalSeconds:0.0} s for a frozen primary; 5 s are the most, and some for a busy machine");
+        Assert.True(
+            took < TimeSpan.FromSeconds(12), $"failover waited {took.TotalSeconds:0.0} s for a frozen primary; 5 s are the most, and some for a busy machine");
         Assert.False(promoted.GetProperty("primaryFenced").GetBoolean());
 
         await pair.Primary.Process.ThawAsync();

@@ -32,7 +32,8 @@ public sealed class HungSecondaryTests : InteropTest
                 await Guest.FillAsync(primary, i * 4096, 4096, 0x23);
         });
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{acknowledge}: the write beside a hung secondary took {first.TotalMilliseconds:0} ms (deadline {deadline.TotalMilliseconds} ms, tolerance {tolerance.TotalMilliseconds} ms), the next 100 {next.TotalMilliseconds:0} ms");
+            $"{acknowledge}: the write beside a hung secondary took {first.TotalMilliseconds:0} ms (deadline {deadline.TotalMilliseconds} ms, tolerance "
+            + $"{tolerance.TotalMilliseconds} ms), the next 100 {next.TotalMilliseconds:0} ms");
         Assert.True(first < deadline + tolerance, $"one write took {first.TotalMilliseconds:0} ms");
         Assert.True(next < tolerance, $"100 writes after it took {next.TotalMilliseconds:0} ms");
 

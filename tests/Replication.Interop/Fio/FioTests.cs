@@ -33,7 +33,8 @@ public sealed class FioTests : InteropTest
         Pair pair = await StartPairAsync(new PairOptions { Acknowledge = acknowledge });
         // 32 requests at once in 512 KiB, from each of two connections, aligned to sectors only: most of them overlap others.
         Task writing = FioAsync(
-            pair, blockSizes, "--rw=randwrite", "--blockalign=512", "--norandommap", "--randrepeat=0", "--size=512k", "--io_size=24m", "--numjobs=2", "--group_reporting");
+            pair, blockSizes, "--rw=randwrite", "--blockalign=512", "--norandommap", "--randrepeat=0", "--size=512k", "--io_size=24m", "--numjobs=2",
+            "--group_reporting");
         await CheckpointUntilAsync(pair, writing);
         await pair.DoAsync("stop");
         await pair.DisksAreEqualAsync();
@@ -66,6 +67,8 @@ public sealed class FioTests : InteropTest
     {
         int seed = DeterministicRandom.Create().Next();
         return Command.RequireAsync(
-            "fio", ["--name=guest", "--ioengine=nbd", $"--uri={node.Guest with { ExportName = "disk0" }}", Depth, $"--randseed={seed}", "--thread", "--output-format=terse", .. options]);
+            "fio",
+            ["--name=guest", "--ioengine=nbd", $"--uri={node.Guest with { ExportName = "disk0" }}", Depth, $"--randseed={seed}",
+             "--thread", "--output-format=terse", .. options]);
     }
 }

@@ -52,7 +52,8 @@ public sealed class PartitionedFailoverTests : InteropTest
         await guest.WriteAsync(0, new byte[MiB]);
         LoadReport report = await load.LoseAsync();
         IReadOnlyList<JsonElement> detached = await pair.EventsAsync("primary", "mirror-detached");
-        TestContext.Current.TestOutputHelper?.WriteLine($"{cut}: fenced {promoted.PrimaryFenced}, lost '{promoted.Lost}', meanwhile {meanwhile}, {string.Join("; ", detached)}; {report}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{cut}: fenced {promoted.PrimaryFenced}, lost '{promoted.Lost}', meanwhile {meanwhile}, {string.Join("; ", detached)}; {report}");
 
         Assert.Equal(0, report.After(fenced).Count);
         // Nobody but a primary that was told nothing may have gone on, and it has said so.

@@ -4,7 +4,8 @@ using Replication.Interop.Support;
 namespace Replication.Interop.Hosts;
 
 /// <summary>
-/// Two network namespaces with a wire (a veth pair) between them: hosts, as far as the network can tell. Guests and the operator reach each node by Unix sockets, as over a network of their own.
+/// Two network namespaces with a wire (a veth pair) between them: hosts, as far as the network can tell. Guests and
+/// the operator reach each node by Unix sockets, as over a network of their own.
 /// </summary>
 internal sealed class TwoHosts : IAsyncDisposable
 {

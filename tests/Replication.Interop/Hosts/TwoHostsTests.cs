@@ -6,7 +6,8 @@ using Replication.Nbd;
 namespace Replication.Interop.Hosts;
 
 /// <summary>
-/// Two hosts whose wire is cut, one way, the other, both, or at the interface, whatever is going on. Each test goes through all four. Invariants No hostage, Replica, Atomic, Whole, No lost dirt.
+/// Two hosts whose wire is cut, one way, the other, both, or at the interface, whatever is going on. Each test goes
+/// through all four. Invariants No hostage, Replica, Atomic, Whole, No lost dirt.
 /// </summary>
 public sealed class TwoHostsTests : InteropTest
 {
@@ -56,7 +57,8 @@ public sealed class TwoHostsTests : InteropTest
         Random random = DeterministicRandom.Create();
         TwoHosts hosts = await TwoHosts.CreateAsync();
         // Slow enough that a cut finds the copying under way, and well within the deadline.
-        Pair pair = await StartNodesAsync(new PairOptions { Hosts = hosts, Deadline = "1s", DiskLengthsBytes = [disk * MiB], SecondaryFaults = ["node=disk0 op=write delay=200ms"] });
+        Pair pair = await StartNodesAsync(
+            new PairOptions { Hosts = hosts, Deadline = "1s", DiskLengthsBytes = [disk * MiB], SecondaryFaults = ["node=disk0 op=write delay=200ms"] });
         await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { Depth = 4, Pause = TimeSpan.FromMilliseconds(10) });
         CommandResult first = await CutAmidCopyingAsync(cut, hosts, pair, pair.RunAsync("start", "--sync", "full"));
         Assert.NotEqual(0, first.ExitCode);

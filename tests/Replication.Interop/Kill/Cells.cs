@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// A cell is 512 bytes that say who wrote them: a stamp that no other write of the test has, the disk and the cell they were meant for, and a pattern made of these. So an image can be
-/// decoded, and a cell that is torn, misplaced or foreign has no stamp at all.
+/// A cell is 512 bytes that say who wrote them: a stamp that no other write of the test has, the disk and the cell they were meant for, and a pattern made of
+/// these. So an image can be decoded, and a cell that is torn, misplaced or foreign has no stamp at all.
 /// </summary>
 internal static class Cells
 {
@@ -50,11 +50,15 @@ internal static class Cells
             Encode(expected, stamps[i], disk, i);
             int same = expected.CommonPrefixLength(cell);
             if (same < Bytes)
-                Assert.Fail($"disk{disk}, cell {i} (offset {i * Bytes}) is no write of this test: it begins like stamp {stamps[i]}, and differs from byte {same} on: {Convert.ToHexString(cell)}");
+            {
+                Assert.Fail($"disk{disk}, cell {i} (offset {i * Bytes}) is no write of this test: it begins like stamp {stamps[i]}, and differs from byte "
+                    + $"{same} on: {Convert.ToHexString(cell)}");
+            }
         }
 
         return stamps;
     }
 
-    private static int HashCode(int stamp, int disk, int index) => unchecked((stamp * (int)0x9E3779B1) ^ (disk * (int)0x85EBCA77) ^ (index * (int)0xC2B2AE3D)) | 1;
+    private static int HashCode(int stamp, int disk, int index) =>
+        unchecked((stamp * (int)0x9E3779B1) ^ (disk * (int)0x85EBCA77) ^ (index * (int)0xC2B2AE3D)) | 1;
 }

@@ -46,7 +46,8 @@ public sealed class CheckpointUnderLoadTests : InteropTest
 
         pauses.Sort();
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{pauses.Count} checkpoints, {writes} writes; pause p50 {pauses[pauses.Count / 2]:0.0} ms, p99 {pauses[pauses.Count * 99 / 100]:0.0} ms, longest {pauses[^1]:0.0} ms");
+            $"{pauses.Count} checkpoints, {writes} writes; pause p50 {pauses[pauses.Count / 2]:0.0} ms, p99 "
+            + $"{pauses[pauses.Count * 99 / 100]:0.0} ms, longest {pauses[^1]:0.0} ms");
         Assert.Empty(await pair.EventsAsync("primary", "mirror-detached"));
         Assert.Empty(await pair.EventsAsync("primary", "checkpoint-aborted"));
         await pair.DoAsync("stop");

@@ -25,13 +25,15 @@ public sealed class CrashCostTests : InteropTest
         await pair.DoAsync("start", "--sync", "none");
         for (int round = 0; round < 3; round++)
         {
-            await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { ReachBytes = reach, FlushEvery = random.Next(2) * 50 });
+            await using GuestLoad load = await GuestLoad.StartAsync(
+                pair.Primary, random, new LoadOptions { ReachBytes = reach, FlushEvery = random.Next(2) * 50 });
             await load.AnswersAsync(random.Next(200, 3000));
             await pair.Primary.Process.KillAsync();
             await load.LoseAsync();
             await pair.Primary.StartAsync();
             long syncedBytes = await ResyncedBytesAsync(pair, resync);
-            TestContext.Current.TestOutputHelper?.WriteLine($"{acknowledge}, {resync}: {load.Completed} writes of 4 KiB in {reach / MiB} MiB; {syncedBytes} bytes travelled of {DiskBytes}");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{acknowledge}, {resync}: {load.Completed} writes of 4 KiB in {reach / MiB} MiB; {syncedBytes} bytes travelled of {DiskBytes}");
             // What was written all lies within the reach, and a round's marks are of this round.
             Assert.InRange(syncedBytes, 1, reach);
             await using NbdClientNode primary = await pair.Primary.ConnectAsync();
@@ -103,5 +105,6 @@ public sealed class CrashCostTests : InteropTest
         return (await pair.EventsAsync("primary", "resync-completed"))[^1].GetProperty("syncedBytes").GetInt64();
     }
 
-    private static async Task<long> ResyncAsync(Pair pair) => (await pair.Primary.Service.ResyncAsync(new ResyncRequest { Versions = ProtocolRange.Ours })).SyncedBytes;
+    private static async Task<long> ResyncAsync(Pair pair) =>
+        (await pair.Primary.Service.ResyncAsync(new ResyncRequest { Versions = ProtocolRange.Ours })).SyncedBytes;
 }

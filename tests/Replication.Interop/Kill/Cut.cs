@@ -1,7 +1,8 @@
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// How many writes of a writer's log lie before a moment that is known only from outside: at least those that had been acknowledged before it, at most those that had been sent after it.
+/// How many writes of a writer's log lie before a moment that is known only from outside: at least those that had
+/// been acknowledged before it, at most those that had been sent after it.
 /// </summary>
 internal readonly record struct Cut(int Minimum, int Maximum)
 {

@@ -1,13 +1,13 @@
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// What the disks of a group must hold, by the stamp of every cell, and the check of an image against it. The pair of writers at one place (the primary's guest's and the secondary's)
-/// shares its regions, so that both sides write the same blocks; no two places do.
+/// What the disks of a group must hold, by the stamp of every cell, and the check of an image against it. The pair of writers at one place (the primary's
+/// guest's and the secondary's) shares its regions, so that both sides write the same blocks; no two places do.
 /// </summary>
 /// <remarks>
-/// A round begins with all three pictures equal (primary, view, base) and empty logs. The view is then the base, a beginning of each primary writer's log (up to the last checkpoint), and
-/// over it an end of the secondary writer's log at the same place (since that checkpoint). Where a checkpoint ran beside the writers, how much lies before it is known only within bounds: every
-/// choice inside the bounds is tried, place by place.
+/// A round begins with all three pictures equal (primary, view, base) and empty logs. The view is then the base, a beginning of each primary writer's log (up
+/// to the last checkpoint), and over it an end of the secondary writer's log at the same place (since that checkpoint). Where a checkpoint ran beside the
+/// writers, how much lies before it is known only within bounds: every choice inside the bounds is tried, place by place.
 /// </remarks>
 internal sealed class GroupModel
 {
@@ -32,7 +32,9 @@ internal sealed class GroupModel
             writer.Forget();
     }
 
-    /// <summary>The primary's disks: everything that was acknowledged, in its order; a write that was never answered may be there, in any of its cells.</summary>
+    /// <summary>
+    /// The primary's disks: everything that was acknowledged, in its order; a write that was never answered may be there, in any of its cells.
+    /// </summary>
     public void CheckPrimary(IReadOnlyList<int[]> image)
     {
         for (int place = 0; place < Primaries.Count; place++)
@@ -45,7 +47,9 @@ internal sealed class GroupModel
         }
     }
 
-    /// <summary>The view after a checkpoint: <paramref name="before"/> of the primary writers' logs lie in it, <paramref name="gone"/> of the secondary writers' do not.</summary>
+    /// <summary>
+    /// The view after a checkpoint: <paramref name="before"/> of the primary writers' logs lie in it, <paramref name="gone"/> of the secondary writers' do not.
+    /// </summary>
     public void CheckView(IReadOnlyList<int[]> image, IReadOnlyList<Cut> before, IReadOnlyList<Cut> gone)
     {
         for (int place = 0; place < Primaries.Count; place++)
@@ -53,7 +57,8 @@ internal sealed class GroupModel
             if (!CheckPlace(image, place, before[place], gone[place]))
             {
                 Assert.Fail(
-                    $"view, place {place}: no {before[place]} writes of {Primaries[place].Name} with all but {gone[place]} of the {Secondaries[place].Acknowledged} writes of {Secondaries[place].Name} leave this. "
+                    $"view, place {place}: no {before[place]} writes of {Primaries[place].Name} with all but {gone[place]} of the "
+                    + $"{Secondaries[place].Acknowledged} writes of {Secondaries[place].Name} leave this. "
                     + Difference(image, place, before[place].Minimum, gone[place].Minimum, Secondaries[place].Acknowledged));
             }
         }

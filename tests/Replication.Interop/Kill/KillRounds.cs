@@ -48,7 +48,8 @@ internal sealed class KillRounds
         List<Writer> secondaries = [];
         for (int place = 0; place < places; place++)
         {
-            CellRange[] regions = [.. cells.Select(count => new CellRange(count / places * place, place < places - 1 ? count / places : count - (count / places * (places - 1))))];
+            CellRange[] regions = [.. cells.Select(count =>
+                new CellRange(count / places * place, place < places - 1 ? count / places : count - (count / places * (places - 1))))];
             primaries.Add(new Writer($"p{place}", stamps, regions, random.Next()));
             secondaries.Add(new Writer($"s{place}", stamps, regions, random.Next()));
         }
@@ -84,7 +85,9 @@ internal sealed class KillRounds
         await CheckEqualAsync();
     }
 
-    /// <summary>A checkpoint has been taken with no guest writing: both sides show the primary's disks, as its guest left them. A new round begins there.</summary>
+    /// <summary>
+    /// A checkpoint has been taken with no guest writing: both sides show the primary's disks, as its guest left them. A new round begins there.
+    /// </summary>
     public async Task CheckEqualAsync()
     {
         IReadOnlyList<int[]> primary = await ReadAsync(Pair.Primary);

@@ -6,8 +6,8 @@ using Replication.Interop.Support;
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// kill -9 of either node, or of both, at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No lost dirt.
-/// Each test makes a third of REPLICATION_KILL_ROUNDS rounds.
+/// kill -9 of either node, or of both, at random moments, three disks, writers on both sides. Invariants: View, Replica, Atomic, Commit, Local first, Whole, No
+/// lost dirt. Each test makes a third of REPLICATION_KILL_ROUNDS rounds.
 /// </summary>
 public sealed class KillTests : InteropTest
 {
@@ -66,7 +66,9 @@ public sealed class KillTests : InteropTest
             JsonElement status = await RestartAsync(rounds, victims);
             ulong epoch = status.GetProperty("epoch").GetUInt64();
             Assert.InRange(epoch, first.Epoch, first.Epoch + 1);
-            TestContext.Current.TestOutputHelper?.WriteLine($"round {round}: {string.Join(" and ", victims.Select(v => v == rounds.Pair.Primary ? "primary" : "secondary"))} killed after {moment.TotalMicroseconds} us, epoch {epoch - first.Epoch} of 1");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"round {round}: {string.Join(" and ", victims.Select(v => v == rounds.Pair.Primary ? "primary" : "secondary"))} killed after "
+                + $"{moment.TotalMicroseconds} us, epoch {epoch - first.Epoch} of 1");
             PairCheckpoint valid = epoch == first.Epoch ? first : second;
             rounds.Model.CheckView(await rounds.ReadAsync(rounds.Pair.Secondary), valid.Before, valid.Gone);
             await rounds.StartAgainAsync();
@@ -133,14 +135,20 @@ public sealed class KillTests : InteropTest
             IReadOnlyList<int[]> guest = await rounds.ReadAsync(secondary);
             rounds.Model.CheckView(guest, none, none);
             for (int disk = 0; disk < guest.Count; disk++)
-                Assert.True(guest[disk].AsSpan().SequenceEqual(Cells.Decode(DiskFile.Read(secondary.DiskPaths[disk]), disk)), $"disk{disk}: the file is not what the guest sees");
+            {
+                Assert.True(
+                    guest[disk].AsSpan().SequenceEqual(Cells.Decode(DiskFile.Read(secondary.DiskPaths[disk]), disk)),
+                    $"disk{disk}: the file is not what the guest sees");
+            }
+
             JsonElement repeated = await rounds.Pair.DoAsync("failover");
             Assert.Equal(generation, repeated.GetProperty("generationId").GetString());
             await rounds.Pair.DisposeAsync();
         }
     }
 
-    private static string[] Stop(Random random) => [.. Enumerable.Range(0, 3).Select(disk => $"node=disk{disk}.commit op=write nth={random.Next(1, 6)} count=1 break=stop")];
+    private static string[] Stop(Random random) =>
+        [.. Enumerable.Range(0, 3).Select(disk => $"node=disk{disk}.commit op=write nth={random.Next(1, 6)} count=1 break=stop")];
 
     /// <summary>Restarts it: it serves at once what its guest saw. The status right after the ready line.</summary>
     private static async Task<NodeStatus> CheckResumedAsync(KillRounds rounds, Cut[] before, Cut[] gone)

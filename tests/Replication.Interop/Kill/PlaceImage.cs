@@ -37,7 +37,10 @@ internal sealed class PlaceImage
         }
     }
 
-    /// <summary>This is what is left of <paramref name="below"/> under <paramref name="overlay"/>; or, inside a write that was never answered, what that write would have left.</summary>
+    /// <summary>
+    /// This is what is left of <paramref name="below"/> under <paramref name="overlay"/>; or, inside a
+    /// write that was never answered, what that write would have left.
+    /// </summary>
     public bool Shows(PlaceImage below, PlaceImage overlay, StampedWrite? open)
     {
         for (int disk = 0; disk < _cells.Length; disk++)

@@ -26,7 +26,8 @@ internal sealed class RunningWriters
     }
 
     /// <summary>Ends them where no write may have failed.</summary>
-    public async Task StopAsync() => Assert.All(await EndAsync(), failure => Assert.True(failure is null, $"a guest of the node that lives has seen: {failure}"));
+    public async Task StopAsync() =>
+        Assert.All(await EndAsync(), failure => Assert.True(failure is null, $"a guest of the node that lives has seen: {failure}"));
 
     /// <summary>Ends them on a node that was killed: each fails, or was stopped between two writes.</summary>
     public Task<BlockException?[]> LoseAsync() => EndAsync();

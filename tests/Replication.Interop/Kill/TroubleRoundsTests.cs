@@ -5,8 +5,9 @@ using Replication.Interop.Support;
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// Rounds on one pair: whatever may happen to a node or to the controller happens at a random moment amid writes on both sides; then every byte is accounted for, the pair is brought
-/// together again, and goes on. REPLICATION_KILL_ROUNDS rounds (8 by default). Invariants: View, Replica, Atomic, Local first, Whole, No lost dirt, No hostage.
+/// Rounds on one pair: whatever may happen to a node or to the controller happens at a random moment amid writes on both sides; then every byte is accounted
+/// for, the pair is brought together again, and goes on. REPLICATION_KILL_ROUNDS rounds (8 by default).
+/// Invariants: View, Replica, Atomic, Local first, Whole, No lost dirt, No hostage.
 /// </summary>
 public sealed class TroubleRoundsTests : InteropTest
 {

@@ -4,8 +4,8 @@ using Replication.Nbd;
 namespace Replication.Interop.Kill;
 
 /// <summary>
-/// A guest that writes one request after the other, over all disks, into a region of its own on each. So its log is an order: what is acknowledged is a beginning of it, and every
-/// true picture of the group at one moment shows a beginning of it, across all disks.
+/// A guest that writes one request after the other, over all disks, into a region of its own on each. So its log is an order: what is acknowledged is a
+/// beginning of it, and every true picture of the group at one moment shows a beginning of it, across all disks.
 /// </summary>
 internal sealed class Writer(string name, StampSource stamps, IReadOnlyList<CellRange> regions, int seed)
 {

@@ -6,7 +6,9 @@ using Replication.Nbd;
 
 namespace Replication.Interop.Links;
 
-/// <summary>A peer that is gone, hung or out of reach costs a writing guest one deadline, once; then the pair comes back. Invariants No hostage, Replica, No lost dirt.</summary>
+/// <summary>
+/// A peer that is gone, hung or out of reach costs a writing guest one deadline, once; then the pair comes back. Invariants No hostage, Replica, No lost dirt.
+/// </summary>
 public sealed class HungPeerTests : InteropTest
 {
     private const int MiB = 1 << 20;

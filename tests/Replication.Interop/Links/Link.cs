@@ -5,10 +5,12 @@ using System.Net.Sockets;
 namespace Replication.Interop.Links;
 
 /// <summary>
-/// The wire between two hosts, on loopback: every TCP connection from the primary to the secondary goes over it, and a test decides how fast it is and what it does to them.
+/// The wire between two hosts, on loopback: every TCP connection from the primary to the secondary goes
+/// over it, and a test decides how fast it is and what it does to them.
 /// </summary>
 /// <remarks>
-/// Bytes may lie in it for as long as a test wants, longer than the connection that sent them lives: they arrive when the link resumes, as on a network that is slow to deliver.
+/// Bytes may lie in it for as long as a test wants, longer than the connection that sent them lives: they
+/// arrive when the link resumes, as on a network that is slow to deliver.
 /// </remarks>
 internal sealed class Link : IAsyncDisposable
 {

@@ -75,7 +75,8 @@ internal sealed class LinkConnection
 
     private async Task CarryAsync(Socket source, Socket target, LinkDirection direction, Func<bool> deaf)
     {
-        var wire = Channel.CreateBounded<(byte[] Piece, int LengthBytes, long SentAt)>(new BoundedChannelOptions(PiecesUnderWay) { SingleReader = true, SingleWriter = true });
+        var wire = Channel.CreateBounded<(byte[] Piece, int LengthBytes, long SentAt)>(
+            new BoundedChannelOptions(PiecesUnderWay) { SingleReader = true, SingleWriter = true });
         await Task.WhenAll(ReceiveAsync(source, wire.Writer), DeliverAsync(target, wire.Reader, direction, deaf));
     }
 

@@ -1,6 +1,8 @@
 namespace Replication.Interop.Links;
 
-/// <summary>One way over a link: how fast it is, how long a byte travels, and whether anything arrives at all. All connections over the link share it.</summary>
+/// <summary>
+/// One way over a link: how fast it is, how long a byte travels, and whether anything arrives at all. All connections over the link share it.
+/// </summary>
 internal sealed class LinkDirection
 {
     // A wait is worth a timer from here on; below, the debt is kept for the next piece.

@@ -19,7 +19,8 @@ public sealed class WholeDiskDiscardTests : InteropTest
     public async Task A_whole_disk_is_discarded_without_a_detach_and_both_disks_end_equal(string acknowledge)
     {
         Random random = DeterministicRandom.Create();
-        var options = new PairOptions { Acknowledge = acknowledge, Deadline = "1s", DiskLengthsBytes = [DiskBytes], Fill = (_, primary, secondary) => Fill(random, primary, secondary) };
+        var options = new PairOptions { Acknowledge = acknowledge, Deadline = "1s", DiskLengthsBytes = [DiskBytes],
+            Fill = (_, primary, secondary) => Fill(random, primary, secondary) };
         Pair pair = await StartNodesAsync(options);
         await pair.DoAsync("start", "--sync", "none");
         await using NbdClientNode guest = await pair.Primary.ConnectAsync();
@@ -27,13 +28,15 @@ public sealed class WholeDiskDiscardTests : InteropTest
         byte[] before = Poison.Buffer(MiB);
         await secondary.ReadAsync(0, before);
         // Others write meanwhile, in a part that the discards touch too.
-        await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { Depth = 4, ReachBytes = 64 * MiB, Pause = TimeSpan.FromMilliseconds(2) });
+        await using GuestLoad load = await GuestLoad.StartAsync(
+            pair.Primary, random, new LoadOptions { Depth = 4, ReachBytes = 64 * MiB, Pause = TimeSpan.FromMilliseconds(2) });
         await load.AnswersAsync(50);
         for (int pass = 0; pass < 2; pass++)
         {
             long began = TimeProvider.System.GetTimestamp();
             await (pass == 0 ? guest.DiscardAsync(new BlockRange(0, DiskBytes)) : guest.WriteZeroesAsync(new BlockRange(0, DiskBytes)));
-            TestContext.Current.TestOutputHelper?.WriteLine($"{acknowledge}: the whole disk took {TimeProvider.System.GetElapsedTime(began).TotalMilliseconds:0} ms");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{acknowledge}: the whole disk took {TimeProvider.System.GetElapsedTime(began).TotalMilliseconds:0} ms");
             await Guest.FillAsync(guest, 100 * MiB, 16 * MiB, 0x77); // the file system's own first writes
             await load.AnswersAsync(200);
         }

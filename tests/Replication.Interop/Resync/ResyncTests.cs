@@ -66,7 +66,9 @@ public sealed class ResyncTests : InteropTest
         CommandResult different = (await pair.RunAsync("verify")).Ended(1);
         Assert.Equal((4096, 0), (different.Json.GetProperty("differingBytes").GetInt64(), different.Json.GetProperty("repairedBytes").GetInt64()));
         JsonElement error = Assert.Single((await pair.DoAsync("errors")).GetProperty("errors").EnumerateArray());
-        Assert.Equal(("primary", 4, "disk0", 3L * MiB), (error.GetProperty("node").GetString(), error.GetProperty("case").GetInt32(), error.GetProperty("disk").GetString(), error.GetProperty("offsetBytes").GetInt64()));
+        Assert.Equal(("primary", 4, "disk0", 3L * MiB),
+            (error.GetProperty("node").GetString(), error.GetProperty("case").GetInt32(),
+             error.GetProperty("disk").GetString(), error.GetProperty("offsetBytes").GetInt64()));
         Assert.Equal(1, (await pair.DoAsync("errors", "--acknowledge", "all")).GetProperty("acknowledged").GetInt64());
         Assert.Equal(JsonValueKind.Null, (await pair.StatusAsync("primary")).GetProperty("error").ValueKind);
         Assert.Equal(4096, (await pair.DoAsync("verify", "--repair")).GetProperty("repairedBytes").GetInt64());

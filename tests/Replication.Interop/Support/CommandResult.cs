@@ -37,7 +37,9 @@ internal sealed record CommandResult(string CommandLine, int ExitCode, string St
     {
         Ended(exitCode);
         Assert.True(StandardOutput.Length == 0, $"something on standard output\n{this}");
-        Assert.True(StandardError.EndsWith('\n') && StandardError.IndexOf('\n', StringComparison.Ordinal) == StandardError.Length - 1, $"not exactly one line on standard error\n{this}");
+        Assert.True(
+            StandardError.EndsWith('\n') && StandardError.IndexOf('\n', StringComparison.Ordinal) == StandardError.Length - 1,
+            $"not exactly one line on standard error\n{this}");
         foreach (string fragment in fragments)
             Assert.True(StandardError.Contains(fragment, StringComparison.Ordinal), $"the line does not name '{fragment}'\n{this}");
         return this;

@@ -8,7 +8,8 @@ internal static class DirectorySnapshot
     public static string Take(params IEnumerable<string> directories) => string.Join('\n', directories.SelectMany(Lines));
 
     private static IEnumerable<string> Lines(string directory) => new DirectoryInfo(directory).Exists
-        ? new DirectoryInfo(directory).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Prepend(new DirectoryInfo(directory)).Select(Line).Order(StringComparer.Ordinal)
+        ? new DirectoryInfo(directory).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Prepend(new DirectoryInfo(directory)).Select(Line).Order(
+            StringComparer.Ordinal)
         : [$"{directory} is not there"];
 
     private static string Line(FileSystemInfo entry) => $"{entry.FullName} {entry.UnixFileMode} {(entry is FileInfo file ? Digest(file) : "directory")}";

@@ -4,7 +4,8 @@ using Replication.Nbd;
 namespace Replication.Interop.Support;
 
 /// <summary>
-/// A guest that keeps a queue of random writes in flight over one connection and notes how long each took. Requests may overlap unless asked otherwise; what they leave is compared between the two disks.
+/// A guest that keeps a queue of random writes in flight over one connection and notes how long each took. Requests may
+/// overlap unless asked otherwise; what they leave is compared between the two disks.
 /// </summary>
 internal sealed class GuestLoad : IAsyncDisposable
 {
@@ -23,7 +24,8 @@ internal sealed class GuestLoad : IAsyncDisposable
         (_disk, _options) = (disk, options);
         _content = random.Bytes(ContentBytes + options.RequestBytes);
         _samples = [.. Enumerable.Range(0, options.Depth).Select(_ => new List<LoadSample>())];
-        _writers = [.. _samples.Select((samples, writer) => (samples, writer, new Random(random.Next()))).Select(w => Task.Run(() => WriteAsync(w.samples, w.writer, w.Item3)))];
+        _writers = [.. _samples.Select((samples, writer) => (samples, writer, new Random(random.Next())))
+            .Select(w => Task.Run(() => WriteAsync(w.samples, w.writer, w.Item3)))];
     }
 
     /// <summary>Requests answered so far.</summary>

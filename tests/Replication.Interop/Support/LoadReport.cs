@@ -31,11 +31,13 @@ internal sealed class LoadReport(IReadOnlyList<LoadSample> samples)
             return;
         LoadSample late = slow.MaxBy(s => s.Began);
         LoadSample early = slow.MinBy(s => s.Ended);
-        Assert.True(late.Began <= early.Ended, $"{slow.Length} requests took longer than {longerThan.TotalMilliseconds:0} ms, in more than one wait: {Waits(slow)}");
+        Assert.True(
+            late.Began <= early.Ended, $"{slow.Length} requests took longer than {longerThan.TotalMilliseconds:0} ms, in more than one wait: {Waits(slow)}");
     }
 
     public override string ToString() =>
-        $"{Count} requests, p50 {Percentile(50).TotalMilliseconds:0.0} ms, p99 {Percentile(99).TotalMilliseconds:0.0} ms, longest {Slowest.TotalMilliseconds:0} ms";
+        $"{Count} requests, p50 {Percentile(50).TotalMilliseconds:0.0} ms, p99 {Percentile(99).TotalMilliseconds:0.0} ms, longest "
+        + $"{Slowest.TotalMilliseconds:0} ms";
 
     private static string Waits(LoadSample[] slow)
     {

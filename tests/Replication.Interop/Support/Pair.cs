@@ -34,7 +34,8 @@ internal sealed class Pair : IAsyncDisposable
         Node primary = CreateNode(Binaries.Primary, directory, "p", options, settings =>
         {
             settings["Peer"] = new JsonObject { ["WaitAtStart"] = options.WaitAtStart };
-            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline, ["Window"] = options.Window, ["Resync"] = options.Resync };
+            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline,
+                ["Window"] = options.Window, ["Resync"] = options.Resync };
             SetFaults(settings, options.PrimaryFaults);
         });
         Node secondary = CreateNode(Binaries.Secondary, directory, "s", options, settings =>
@@ -83,7 +84,9 @@ internal sealed class Pair : IAsyncDisposable
 
     /// <summary>A verb as a script runs it: <c>--json</c>, both addresses given.</summary>
     public Task<CommandResult> RunAsync(params string[] verb) =>
-        Command.RunAsync(Binaries.Dotnet, [Binaries.Coloctl, "--primary", Primary.Control, "--secondary", Secondary.Control, "--json", .. verb], timeout: TimeSpan.FromMinutes(2));
+        Command.RunAsync(
+            Binaries.Dotnet, [Binaries.Coloctl, "--primary", Primary.Control, "--secondary", Secondary.Control, "--json", .. verb],
+            timeout: TimeSpan.FromMinutes(2));
 
     /// <summary>A verb whose controller the caller has in hand, to kill it.</summary>
     public RunningProcess BeginVerb(params string[] verb) =>
@@ -98,7 +101,8 @@ internal sealed class Pair : IAsyncDisposable
     public async Task<string> StageAsync(string side) => (await StatusAsync(side)).GetProperty("stage").GetString()!;
 
     /// <summary>
-    /// Brings a pair back that has come apart, once nothing stands in its way. What its nodes, or a controller that was killed, still have under way may refuse the verb for a while.
+    /// Brings a pair back that has come apart, once nothing stands in its way. What its nodes, or a controller
+    /// that was killed, still have under way may refuse the verb for a while.
     /// </summary>
     /// <returns>False where it has come back without a start, and so without a checkpoint.</returns>
     public async Task<bool> ReplicateAgainAsync()
@@ -219,7 +223,8 @@ internal sealed class Pair : IAsyncDisposable
             ["Durability"] = options.Durability,
             ["Control"] = new JsonObject { ["Listen"] = Controls(directory, side, options), ["AllowInsecure"] = options.Hosts is not null },
             ["Guest"] = new JsonObject { ["Listen"] = new JsonArray(Nbd(directory, side, "guest", options)) },
-            ["Disks"] = new JsonArray([.. options.DiskLengthsBytes.Select((_, i) => (JsonNode)new JsonObject { ["Name"] = $"disk{i}", ["Path"] = $"disk{i}.raw" })]),
+            ["Disks"] = new JsonArray(
+                [.. options.DiskLengthsBytes.Select((_, i) => (JsonNode)new JsonObject { ["Name"] = $"disk{i}", ["Path"] = $"disk{i}.raw" })]),
         };
         complete(settings);
         string? host = side == "p" ? options.Hosts?.Primary : options.Hosts?.Secondary;

@@ -38,7 +38,8 @@ public sealed class ClientAbortTests : IDisposable
         client.Abort(new IOException("second"));
         peer.ExpectEnd();
         Assert.Equal("first", client.Reason!.Message);
-        foreach (Func<ValueTask> request in new Func<ValueTask>[] { () => client.ReadAsync(0, new byte[1]).OffThread(), () => client.FlushAsync().OffThread(), () => client.DiscardAsync(new BlockRange(0, 1)).OffThread() })
+        foreach (Func<ValueTask> request in new Func<ValueTask>[] { () => client.ReadAsync(0, new byte[1]).OffThread(), () => client.FlushAsync().OffThread(),
+            () => client.DiscardAsync(new BlockRange(0, 1)).OffThread() })
             Assert.Contains("first", (await BlockAssert.FailsAsync(BlockErrorKind.Shutdown, request())).Message, StringComparison.Ordinal);
         string? told = null;
         client.OnClosed(reason => told = reason.Message);

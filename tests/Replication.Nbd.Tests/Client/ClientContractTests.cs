@@ -3,7 +3,10 @@ using Replication.Testing;
 
 namespace Replication.Nbd.Tests.Client;
 
-/// <summary>Client and server together are a block node like any other: over both kinds of socket, with and without structured replies, over nodes that do all or little themselves.</summary>
+/// <summary>
+/// Client and server together are a block node like any other: over both kinds of socket, with and without
+/// structured replies, over nodes that do all or little themselves.
+/// </summary>
 public abstract class ClientContractTests(bool tcp, bool structured, NodeCapabilities capabilities) : BlockNodeContract
 {
     protected override async ValueTask<BlockNode> CreateAsync(long lengthBytes)

@@ -64,11 +64,13 @@ public sealed class ClientHandshakeTests : IDisposable
 
     [Fact]
     public async Task What_is_no_nbd_server_is_refused() =>
-        Assert.Contains("no NBD server", (await FailsAsync(peer => peer.Send("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray()))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no NBD server", (await FailsAsync(peer => peer.Send("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray()))).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task An_oldstyle_server_is_refused() =>
-        Assert.Contains("older protocol", (await FailsAsync(peer => peer.Send(Magic.Server, 0x00420281861253ul, new byte[136]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "older protocol", (await FailsAsync(peer => peer.Send(Magic.Server, 0x00420281861253ul, new byte[136]))).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task A_server_that_hangs_up_is_told() =>

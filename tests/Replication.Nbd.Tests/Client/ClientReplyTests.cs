@@ -143,7 +143,8 @@ public sealed class ClientReplyTests : IDisposable
     public Task A_reply_to_no_request_is_a_violation() => ViolatesAsync(false, "to no request", (peer, read) => peer.SendSimple(read.Cookie ^ 0xff00));
 
     [Fact]
-    public Task A_reply_to_an_earlier_use_of_the_cookie_is_a_violation() => ViolatesAsync(false, "to no request", (peer, read) => peer.SendSimple(read.Cookie - (1ul << 32)));
+    public Task A_reply_to_an_earlier_use_of_the_cookie_is_a_violation() =>
+        ViolatesAsync(false, "to no request", (peer, read) => peer.SendSimple(read.Cookie - (1ul << 32)));
 
     [Fact]
     public Task A_second_reply_is_a_violation() => ViolatesAsync(false, "to no request", (peer, read) =>
@@ -153,14 +154,16 @@ public sealed class ClientReplyTests : IDisposable
     }, requestFailsWith: BlockErrorKind.Io);
 
     [Fact]
-    public Task A_simple_reply_to_a_structured_read_is_a_violation() => ViolatesAsync(true, "simple reply to a read", (peer, read) => peer.SendSimple(read.Cookie, NbdError.None, new byte[1000]));
+    public Task A_simple_reply_to_a_structured_read_is_a_violation() =>
+        ViolatesAsync(true, "simple reply to a read", (peer, read) => peer.SendSimple(read.Cookie, NbdError.None, new byte[1000]));
 
     [Fact]
     public Task A_read_that_comes_short_is_a_violation() => ViolatesAsync(true, "answered with 999", (peer, read) =>
         peer.SendChunk(read.Cookie, ChunkType.OffsetData, ChunkFlags.Done, 0ul, new byte[999]));
 
     [Fact]
-    public Task A_read_without_any_data_is_a_violation() => ViolatesAsync(true, "answered with 0", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.None, ChunkFlags.Done));
+    public Task A_read_without_any_data_is_a_violation() =>
+        ViolatesAsync(true, "answered with 0", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.None, ChunkFlags.Done));
 
     [Fact]
     public Task More_data_than_was_asked_for_is_a_violation() => ViolatesAsync(true, "outside of its request", (peer, read) =>
@@ -178,19 +181,24 @@ public sealed class ClientReplyTests : IDisposable
     });
 
     [Fact]
-    public Task A_hole_outside_of_its_request_is_a_violation() => ViolatesAsync(true, "hole outside", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.OffsetHole, ChunkFlags.Done, 1ul, 1000u));
+    public Task A_hole_outside_of_its_request_is_a_violation() =>
+        ViolatesAsync(true, "hole outside", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.OffsetHole, ChunkFlags.Done, 1ul, 1000u));
 
     [Fact]
-    public Task A_malformed_hole_is_a_violation() => ViolatesAsync(true, "hole outside", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.OffsetHole, ChunkFlags.Done, 0ul));
+    public Task A_malformed_hole_is_a_violation() =>
+        ViolatesAsync(true, "hole outside", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.OffsetHole, ChunkFlags.Done, 0ul));
 
     [Fact]
-    public Task A_malformed_error_is_a_violation() => ViolatesAsync(true, "malformed error", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.Error, ChunkFlags.Done, 5u, (ushort)99, "x"));
+    public Task A_malformed_error_is_a_violation() =>
+        ViolatesAsync(true, "malformed error", (peer, read) => peer.SendChunk(read.Cookie, ChunkType.Error, ChunkFlags.Done, 5u, (ushort)99, "x"));
 
     [Fact]
-    public Task An_unknown_chunk_is_a_violation() => ViolatesAsync(true, "unknown type", (peer, read) => peer.SendChunk(read.Cookie, (ChunkType)77, ChunkFlags.Done));
+    public Task An_unknown_chunk_is_a_violation() =>
+        ViolatesAsync(true, "unknown type", (peer, read) => peer.SendChunk(read.Cookie, (ChunkType)77, ChunkFlags.Done));
 
     [Fact]
-    public Task An_endless_chunk_is_a_violation() => ViolatesAsync(true, "a chunk of", (peer, read) => peer.Send(Magic.StructuredReply, ChunkFlags.Done, ChunkType.Error, read.Cookie, uint.MaxValue));
+    public Task An_endless_chunk_is_a_violation() =>
+        ViolatesAsync(true, "a chunk of", (peer, read) => peer.Send(Magic.StructuredReply, ChunkFlags.Done, ChunkType.Error, read.Cookie, uint.MaxValue));
 
     [Fact]
     public Task A_status_that_answers_a_read_is_a_violation() => ViolatesAsync(true, "malformed block status", (peer, read) =>
@@ -211,7 +219,8 @@ public sealed class ClientReplyTests : IDisposable
         Assert.Contains("not sent yet", client.Reason!.Message, StringComparison.Ordinal);
     }
 
-    private async Task ViolatesAsync(bool structured, string reason, Action<ServerPeer, RequestHeader> misbehave, BlockErrorKind requestFailsWith = BlockErrorKind.Shutdown)
+    private async Task ViolatesAsync(
+        bool structured, string reason, Action<ServerPeer, RequestHeader> misbehave, BlockErrorKind requestFailsWith = BlockErrorKind.Shutdown)
     {
         var pool = new ChunkPool();
         (NbdClientNode client, ServerPeer peer) = await _server.OpenAsync(structured: structured, options: new NbdClientOptions { Pool = pool });
@@ -226,7 +235,8 @@ public sealed class ClientReplyTests : IDisposable
         await BlockAssert.FailsAsync(BlockErrorKind.Shutdown, flush);
         Assert.Contains(reason, (await closed.Task.WaitAsync(TestTimeouts.Patience)).Message, StringComparison.Ordinal);
         Assert.Same(closed.Task.Result, client.Reason);
-        Assert.Contains(reason, (await BlockAssert.FailsAsync(BlockErrorKind.Shutdown, client.WriteAsync(0, new byte[1]).OffThread())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, (await BlockAssert.FailsAsync(BlockErrorKind.Shutdown, client.WriteAsync(0, new byte[1]).OffThread())).Message, StringComparison.Ordinal);
         await client.DisposeAsync();
         Assert.Equal(0, pool.Outstanding);
     }

@@ -25,7 +25,8 @@ public class RandomTrafficTests
         await using NbdClientNode second = await NbdClient.ConnectAsync(tcp ? server.Tcp : server.Unix, "", options);
         byte[] model = new byte[disk.LengthBytes];
         int[] workerSeeds = [.. Enumerable.Range(0, Workers).Select(_ => seeds.Next())];
-        await Task.WhenAll(workerSeeds.Select((seed, i) => Task.Run(() => WorkAsync(i % 2 == 0 ? first : second, model, i * RegionBytes, seed)))).WaitAsync(TestTimeouts.Patience);
+        await Task.WhenAll(workerSeeds.Select((seed, i) => Task.Run(() => WorkAsync(i % 2 == 0 ? first : second, model, i * RegionBytes, seed)))).WaitAsync(
+            TestTimeouts.Patience);
         BlockAssert.Equal(model, disk.Snapshot());
     }
 
@@ -65,14 +66,16 @@ public class RandomTrafficTests
     {
         private int _state = seed; // Only a source of variety: races on it do no harm.
 
-        protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => IsLater ? Later(() => child.ReadAsync(offsetBytes, buffer)) : child.ReadAsync(offsetBytes, buffer);
+        protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) =>
+            IsLater ? Later(() => child.ReadAsync(offsetBytes, buffer)) : child.ReadAsync(offsetBytes, buffer);
 
         protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
             IsLater ? Later(() => child.WriteAsync(offsetBytes, data, flags)) : child.WriteAsync(offsetBytes, data, flags);
 
         protected override ValueTask FlushCore() => IsLater ? Later(child.FlushAsync) : child.FlushAsync();
 
-        protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => IsLater ? Later(() => child.WriteZeroesAsync(range, flags)) : child.WriteZeroesAsync(range, flags);
+        protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) =>
+            IsLater ? Later(() => child.WriteZeroesAsync(range, flags)) : child.WriteZeroesAsync(range, flags);
 
         protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => child.DiscardAsync(range, flags);
 

@@ -36,7 +36,8 @@ public abstract class ClientInteropTests : BlockNodeContract
         }
     }
 
-    private sealed class Owning(NbdClientNode client, RunningProcess process, TempDirectory directory) : BlockNode("owning", client.LengthBytes, NodeCapabilities.AllNative)
+    private sealed class Owning(NbdClientNode client, RunningProcess process, TempDirectory directory) : BlockNode(
+        "owning", client.LengthBytes, NodeCapabilities.AllNative)
     {
         public override async ValueTask DisposeAsync()
         {

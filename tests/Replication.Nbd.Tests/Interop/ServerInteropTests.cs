@@ -61,7 +61,8 @@ public sealed class ServerInteropTests : IAsyncLifetime
         using JsonDocument map = JsonDocument.Parse(await SucceedsAsync(nbdinfo, "--map", "--json", _server.Unix.ToString()));
         Assert.Equal(
             [(0L, 1L << 20, 3), (1L << 20, 1L << 20, 0), (2L << 20, LengthBytes - (2L << 20), 3)],
-            map.RootElement.EnumerateArray().Select(e => (e.GetProperty("offset").GetInt64(), e.GetProperty("length").GetInt64(), e.GetProperty("type").GetInt32())));
+            map.RootElement.EnumerateArray()
+                .Select(e => (e.GetProperty("offset").GetInt64(), e.GetProperty("length").GetInt64(), e.GetProperty("type").GetInt32())));
     }
 
     [Fact]
@@ -98,8 +99,10 @@ public sealed class ServerInteropTests : IAsyncLifetime
         string qemuIo = Programs.Require("qemu-io");
         string output = await SucceedsAsync(
             qemuIo, "-f", "raw", _server.Unix.ToString(),
-            "-c", "write -P 0x41 0 1M", "-c", "write -f -P 0x42 512k 64k", "-c", "write -z 64k 64k", "-c", "write -z -u 128k 64k", "-c", "discard 192k 64k", "-c", "flush",
-            "-c", "read -P 0x41 0 64k", "-c", "read -P 0 64k 192k", "-c", "read -P 0x42 512k 64k", "-c", "read -P 0x41 576k 448k", "-c", "aio_write -P 0x43 1M 2M", "-c", "aio_read -P 0 8M 4M", "-c", "aio_flush");
+            "-c", "write -P 0x41 0 1M", "-c", "write -f -P 0x42 512k 64k", "-c", "write -z 64k 64k", "-c", "write -z -u 128k 64k",
+            "-c", "discard 192k 64k", "-c", "flush",
+            "-c", "read -P 0x41 0 64k", "-c", "read -P 0 64k 192k", "-c", "read -P 0x42 512k 64k", "-c", "read -P 0x41 576k 448k", "-c",
+            "aio_write -P 0x43 1M 2M", "-c", "aio_read -P 0 8M 4M", "-c", "aio_flush");
         Assert.DoesNotContain("failed", output, StringComparison.OrdinalIgnoreCase);
         await BlockAssert.FilledAsync(_file, new BlockRange(0, 64 << 10), 0x41);
         await BlockAssert.FilledAsync(_file, new BlockRange(64 << 10, 192 << 10), 0);
@@ -109,7 +112,8 @@ public sealed class ServerInteropTests : IAsyncLifetime
     [Fact]
     public async Task Libnbd_gets_the_errors_of_the_protocol()
     {
-        string python = File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : Programs.Require("python3"); // The packaged module belongs to the packaged Python.
+        // The packaged module belongs to the packaged Python.
+        string python = File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : Programs.Require("python3");
         (int exitCode, _) = await Programs.RunAsync(python, "-c", "import nbd");
         Assert.SkipWhen(exitCode != 0, "python3-libnbd is not installed");
         string script = $$"""
@@ -156,7 +160,8 @@ public sealed class ServerInteropTests : IAsyncLifetime
     {
         string fio = Programs.Require("fio");
         await SucceedsAsync(
-            fio, "--name=verify", "--ioengine=nbd", $"--uri={_server.Unix}", "--rw=randwrite", "--bsrange=512-64k", "--bs_unaligned=0", "--iodepth=32", "--size=16M", "--loops=2",
+            fio, "--name=verify", "--ioengine=nbd", $"--uri={_server.Unix}", "--rw=randwrite", "--bsrange=512-64k", "--bs_unaligned=0",
+            "--iodepth=32", "--size=16M", "--loops=2",
             "--serialize_overlap=1", "--verify=crc32c", "--verify_fatal=1", "--randseed=4711", $"--aux-path={_directory.Path}");
     }
 

@@ -15,7 +15,8 @@ public sealed class HandshakeTests : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        _server = new TestServer(new NbdExport("disk0", _disk) { Description = "a disk" }, null, new NbdExport("dïsk1", new MemoryNode(512)) { ReadOnly = true });
+        _server = new TestServer(
+            new NbdExport("disk0", _disk) { Description = "a disk" }, null, new NbdExport("dïsk1", new MemoryNode(512)) { ReadOnly = true });
         return default;
     }
 

@@ -10,7 +10,8 @@ public class RequestCheckTests
     private const int LengthBytes = 1 << 20;
 
     private static readonly Command[] s_commands =
-        [Command.Read, Command.Write, Command.Flush, Command.Trim, Command.Cache, Command.WriteZeroes, Command.BlockStatus, Command.Resize, (Command)9, (Command)0xffff];
+        [Command.Read, Command.Write, Command.Flush, Command.Trim, Command.Cache, Command.WriteZeroes,
+         Command.BlockStatus, Command.Resize, (Command)9, (Command)0xffff];
 
     public static TheoryData<bool, bool> Sessions => new() { { false, false }, { false, true }, { true, false }, { true, true } };
 
@@ -25,7 +26,8 @@ public class RequestCheckTests
             {
                 var flag = (CommandFlags)(1 << bit);
                 NbdError expected = Expected(command, flag, readOnly, structured);
-                Assert.Equal((command, flag, expected), (command, flag, RequestCheck.Check(Header(command, flag, 0, command == Command.Flush ? 0u : 512u), session)));
+                Assert.Equal(
+                    (command, flag, expected), (command, flag, RequestCheck.Check(Header(command, flag, 0, command == Command.Flush ? 0u : 512u), session)));
             }
         }
     }
@@ -82,7 +84,8 @@ public class RequestCheckTests
 
     private static NbdError Expected(Command command, CommandFlags flag, bool readOnly, bool structured)
     {
-        bool known = command is Command.Read or Command.Write or Command.Flush or Command.Trim or Command.WriteZeroes || (command == Command.BlockStatus && structured);
+        bool known = command is Command.Read or Command.Write or Command.Flush or Command.Trim or Command.WriteZeroes
+            || (command == Command.BlockStatus && structured);
         if (!known)
             return NbdError.Inval;
         if (readOnly && command is (Command.Write or Command.Trim or Command.WriteZeroes))
@@ -100,7 +103,8 @@ public class RequestCheckTests
 
     private static RequestHeader Header(Command command, CommandFlags flags, ulong offset, uint length) => new(flags, command, 1, offset, length);
 
-    private static Session NewSession(bool readOnly, bool structured) => new(new NbdExport("disk0", new MemoryNode(LengthBytes)) { ReadOnly = readOnly }, structured, structured);
+    private static Session NewSession(bool readOnly, bool structured) =>
+        new(new NbdExport("disk0", new MemoryNode(LengthBytes)) { ReadOnly = readOnly }, structured, structured);
 
     private sealed class HugeNode() : Block.BlockNode("huge", long.MaxValue, Block.NodeCapabilities.AllEmulated)
     {

@@ -1,8 +1,8 @@
 namespace Replication.Nbd.Tests;
 
 /// <summary>
-/// A request's continuation runs on the client's receiving thread, inside its batch, and must not block there. A test that goes on to drive the peer by blocking calls
-/// leaves that thread first.
+/// A request's continuation runs on the client's receiving thread, inside its batch, and must not block there. A test that goes on to drive the peer by
+/// blocking calls leaves that thread first.
 /// </summary>
 internal static class OffThreadExtensions
 {

@@ -23,7 +23,12 @@ internal sealed class RawClient(NbdAddress address) : Peer(Connect(address))
         if (structured)
             Assert.Equal(OptionReply.Ack, client.Ask(Option.StructuredReply).Last().Reply);
         if (contexts)
-            Assert.Equal([OptionReply.MetaContext, OptionReply.Ack], client.Ask(Option.SetMetaContext, ContextData(name, "base:allocation")).Select(reply => reply.Reply));
+        {
+            Assert.Equal(
+                [OptionReply.MetaContext, OptionReply.Ack],
+                client.Ask(Option.SetMetaContext, ContextData(name, "base:allocation")).Select(reply => reply.Reply));
+        }
+
         Assert.Equal(OptionReply.Ack, client.Ask(Option.Go, InfoData(name)).Last().Reply);
         return client;
     }
@@ -56,7 +61,8 @@ internal sealed class RawClient(NbdAddress address) : Peer(Connect(address))
         Send(Magic.Request, flags, command, cookie, offsetBytes, lengthBytes, payload);
 
     /// <summary>A request in one piece with others: for <see cref="Peer.Send"/>.</summary>
-    public static byte[] RequestBytes(Command command, ulong cookie, ulong offsetBytes, uint lengthBytes, CommandFlags flags = CommandFlags.None, params byte[] payload) =>
+    public static byte[] RequestBytes(
+        Command command, ulong cookie, ulong offsetBytes, uint lengthBytes, CommandFlags flags = CommandFlags.None, params byte[] payload) =>
         Bytes(Magic.Request, flags, command, cookie, offsetBytes, lengthBytes, payload);
 
     public (NbdError Error, ulong Cookie) ReadSimple()

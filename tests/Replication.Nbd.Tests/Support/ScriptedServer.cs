@@ -20,10 +20,12 @@ internal sealed class ScriptedServer : IDisposable
 
     public NbdAddress Address { get; }
 
-    public static TransmissionFlags AllFlags => TransmissionFlags.HasFlags | TransmissionFlags.Flush | TransmissionFlags.Fua | TransmissionFlags.Trim | TransmissionFlags.WriteZeroes;
+    public static TransmissionFlags AllFlags =>
+        TransmissionFlags.HasFlags | TransmissionFlags.Flush | TransmissionFlags.Fua | TransmissionFlags.Trim | TransmissionFlags.WriteZeroes;
 
     /// <summary>A client connected to this server, and the server's end of the connection after the handshake.</summary>
-    public async Task<(NbdClientNode Client, ServerPeer Peer)> OpenAsync(ulong lengthBytes = 1 << 20, bool structured = false, TransmissionFlags? flags = null, NbdClientOptions? options = null)
+    public async Task<(NbdClientNode Client, ServerPeer Peer)> OpenAsync(
+        ulong lengthBytes = 1 << 20, bool structured = false, TransmissionFlags? flags = null, NbdClientOptions? options = null)
     {
         Task<NbdClientNode> connecting = NbdClient.ConnectAsync(Address, "disk0", (options ?? new NbdClientOptions()) with { Structured = structured });
         ServerPeer peer = Accept();

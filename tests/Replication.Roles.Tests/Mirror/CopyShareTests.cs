@@ -100,7 +100,8 @@ public sealed class CopyShareTests
     private static Task CopyAsync(MarkFixture f, CancellationToken cancellationToken) =>
         new MarkedCopy(f.Disk, () => f.Mirror.Session.CopyShare).RunAsync(_ => { }, cancellationToken);
 
-    private static long CopyBytes(MarkFixture f) => f.Mirror.Held.Pending.Where(request => request.Range.LengthBytes > 4 * KiB).Sum(request => request.Range.LengthBytes);
+    private static long CopyBytes(MarkFixture f) =>
+        f.Mirror.Held.Pending.Where(request => request.Range.LengthBytes > 4 * KiB).Sum(request => request.Range.LengthBytes);
 
     // The copies see that they are no longer wanted before the next one.
     private static async Task EndAsync(MarkFixture f, CancellationTokenSource end, Task copying)

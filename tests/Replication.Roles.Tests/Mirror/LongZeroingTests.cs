@@ -144,7 +144,8 @@ public sealed class LongZeroingTests
     public async Task A_failed_local_write_needs_a_copy_however_large_it_was()
     {
         DeferredNode? local = null;
-        await using var f = await MarkFixture.AttachedAsync(local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Read } }, peer: disk => disk);
+        await using var f = await MarkFixture.AttachedAsync(
+            local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Read } }, peer: disk => disk);
         Task write = f.Mirror.Quorum.WriteAsync(0, Data(40 * MiB, 0x42)).AsTask();
         local!.Pending[0].Fail();
         await Assert.ThrowsAsync<BlockException>(() => write);
@@ -161,7 +162,8 @@ public sealed class LongZeroingTests
     public async Task What_cannot_be_read_for_the_copy_ends_the_session_and_stays_marked()
     {
         DeferredNode? local = null;
-        await using var f = await MarkFixture.AttachedAsync(local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Write } }, peer: disk => disk);
+        await using var f = await MarkFixture.AttachedAsync(
+            local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Write } }, peer: disk => disk);
         await f.Mirror.LocalDisk.FillAsync(new BlockRange(0, 16 * MiB), 0x11);
         Task write = f.Mirror.Quorum.WriteZeroesAsync(new BlockRange(0, 9 * MiB)).AsTask();
         local!.Pending[0].Fail();

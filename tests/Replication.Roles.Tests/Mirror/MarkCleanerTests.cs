@@ -151,7 +151,8 @@ public sealed class MarkCleanerTests
     public async Task With_power_the_primary_disk_is_flushed_too_and_its_failure_keeps_the_marks()
     {
         DeferredNode? local = null;
-        await using var f = await MarkFixture.AttachedAsync(local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Write } }, durable: true);
+        await using var f = await MarkFixture.AttachedAsync(
+            local: disk => local = new DeferredNode(disk) { Immediate = { BlockOperation.Write } }, durable: true);
         Task write = f.Mirror.Quorum.WriteAsync(Block, Data(Block, 1)).AsTask();
         await f.Mirror.ReleaseAllAsync();
         await write;

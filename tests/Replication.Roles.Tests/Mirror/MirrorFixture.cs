@@ -11,7 +11,8 @@ internal sealed class MirrorFixture : IQuorumObserver, IAsyncDisposable
 {
     public const int Deadline = 500;
 
-    public MirrorFixture(MirrorSessionOptions? options = null, long lengthBytes = 16 << 20, Func<BlockNode, BlockNode>? local = null, Func<BlockNode, BlockNode>? peer = null)
+    public MirrorFixture(
+        MirrorSessionOptions? options = null, long lengthBytes = 16 << 20, Func<BlockNode, BlockNode>? local = null, Func<BlockNode, BlockNode>? peer = null)
     {
         LocalDisk = new MemoryNode(lengthBytes, "disk0");
         PeerDisk = new MemoryNode(lengthBytes, "peer");

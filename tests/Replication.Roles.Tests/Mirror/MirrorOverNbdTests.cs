@@ -38,7 +38,8 @@ public sealed class MirrorOverNbdTests : IQuorumObserver, IAsyncLifetime
         await using MirrorSession session = Session(acknowledge, TimeProvider.System, TimeSpan.FromSeconds(20));
         await using IMirrorConnection connection = await AttachAsync(session);
         int seed = DeterministicRandom.Create().Next();
-        await Task.WhenAll(Enumerable.Range(0, 2).Select(thread => Task.Run(() => WriteAsync(new Random(seed + thread), 3000)))).WaitAsync(TestTimeouts.Patience);
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(thread => Task.Run(() => WriteAsync(new Random(seed + thread), 3000)))).WaitAsync(
+            TestTimeouts.Patience);
         await _quorum.FlushAsync();
         Assert.Equal(DrainResult.Drained, await session.DrainAsync(TestTimeouts.Patience));
         await BlockAssert.SameAsync(_local, _peer);

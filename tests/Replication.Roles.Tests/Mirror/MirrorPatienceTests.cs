@@ -5,7 +5,10 @@ using static Replication.Roles.Tests.Mirror.MirrorFixture;
 
 namespace Replication.Roles.Tests.Mirror;
 
-/// <summary>No hostage, once: what a request waits for room and what it is kept share one deadline, and so do the requests of a guest that follow each other in one outage.</summary>
+/// <summary>
+/// No hostage, once: what a request waits for room and what it is kept share one deadline, and so do
+/// the requests of a guest that follow each other in one outage.
+/// </summary>
 public sealed class MirrorPatienceTests
 {
     private const int KiB = 1 << 10;

@@ -7,8 +7,8 @@ using Replication.Testing;
 namespace Replication.Roles.Tests.Mirror;
 
 /// <summary>
-/// The invariant itself, against a model: whatever the order in which the primary disk, the mirror and the marks' file do their work, after every single step every block that differs, or would after the
-/// peer's loss of what it has not flushed, is marked in the file.
+/// The invariant itself, against a model: whatever the order in which the primary disk, the mirror and the marks' file do their work, after every single step
+/// every block that differs, or would after the peer's loss of what it has not flushed, is marked in the file.
 /// </summary>
 public sealed class NoLostDirtTests
 {

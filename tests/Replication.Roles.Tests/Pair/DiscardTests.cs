@@ -16,7 +16,8 @@ public sealed class DiscardTests
         VerbException refusal = await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         Assert.Contains("fenced", refusal.Message, StringComparison.Ordinal);
         StartResult start = await DiscardAsync(pair);
-        Assert.Equal((3UL, NodeStage.Replicating, NodeStage.Running), (start.Generation.Number, pair.Primary.GetStatus().Stage, pair.Secondary!.GetStatus().Stage));
+        Assert.Equal(
+            (3UL, NodeStage.Replicating, NodeStage.Running), (start.Generation.Number, pair.Primary.GetStatus().Stage, pair.Secondary!.GetStatus().Stage));
         Assert.Equal("digests", pair.LastWay());
         await BlockAssert.FilledAsync(pair.View(), s_written, 0x22);
         await pair.Guest().FillAsync(s_written, 0x33);
@@ -95,7 +96,8 @@ public sealed class DiscardTests
         Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(() => DiscardAsync(pair))).Failure);
     }
 
-    private static Task<StartResult> DiscardAsync(TestPair pair) => pair.Primary.StartAsync(NodeRole.Primary, SyncMode.Auto, abandonView: false, discardSecondary: true, default);
+    private static Task<StartResult> DiscardAsync(TestPair pair) =>
+        pair.Primary.StartAsync(NodeRole.Primary, SyncMode.Auto, abandonView: false, discardSecondary: true, default);
 
     /// <summary>Promoted, its commit failed, its machine rebooted under <c>process</c>; the primary is fenced and has what was never checkpointed.</summary>
     private static async Task<TestPair> LostPromotionAsync()

@@ -153,7 +153,8 @@ public sealed class FailoverTests
         Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
         Assert.Equal(1UL, pair.Primary.GetStatus().Generation.Number);
         await Fill(pair.Guest(), s_mirrored, 0x22);
-        Assert.Contains("detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
         await pair.StartAsync();
         await pair.DisksAreEqualAsync();
     }

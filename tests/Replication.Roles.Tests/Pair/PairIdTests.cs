@@ -175,7 +175,8 @@ public sealed class PairIdTests
     }
 
     /// <summary>
-    /// The first secondary has switched to epoch 2, which the primary never learned; then the primary has begun its epoch 2 with another one, with which it replicates. What the first one lacks is not marked.
+    /// The first secondary has switched to epoch 2, which the primary never learned; then the primary has begun its epoch 2
+    /// with another one, with which it replicates. What the first one lacks is not marked.
     /// </summary>
     private static async Task<TestPair> TwoAtOneEpochAsync()
     {

@@ -47,11 +47,14 @@ internal sealed class PeerLink : IReplicationPeer
         return OverlayFreeBytes is { } freeBytes ? reply with { OverlayFreeBytes = freeBytes } : reply;
     }, cancellationToken);
 
-    public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken), cancellationToken);
+    public Task DetachMirrorAsync(Guid session, CancellationToken cancellationToken) =>
+        Call(nameof(DetachMirrorAsync), peer => peer.DetachMirrorAsync(session, cancellationToken), cancellationToken);
 
-    public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) => Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken), cancellationToken);
+    public Task CompleteSyncAsync(Guid session, CancellationToken cancellationToken) =>
+        Call(nameof(CompleteSyncAsync), peer => peer.CompleteSyncAsync(session, cancellationToken), cancellationToken);
 
-    public Task<ReadOnlyMemory<byte>> GetDigestsAsync(Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken) =>
+    public Task<ReadOnlyMemory<byte>> GetDigestsAsync(
+        Guid session, string disk, long offsetBytes, long lengthBytes, int pieceBytes, CancellationToken cancellationToken) =>
         Call(nameof(GetDigestsAsync), async peer =>
         {
             ReadOnlyMemory<byte> digests = await peer.GetDigestsAsync(session, disk, offsetBytes, lengthBytes, pieceBytes, cancellationToken);
@@ -61,7 +64,8 @@ internal sealed class PeerLink : IReplicationPeer
     public Task<(ulong Epoch, TimeSpan Elapsed)> CommitCheckpointAsync(CommitRequest request, CancellationToken cancellationToken) =>
         Call(nameof(CommitCheckpointAsync), peer => peer.CommitCheckpointAsync(request, cancellationToken), cancellationToken);
 
-    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) => Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken), cancellationToken);
+    public Task<ulong> StopReplicationAsync(CommitRequest request, CancellationToken cancellationToken) =>
+        Call(nameof(StopReplicationAsync), peer => peer.StopReplicationAsync(request, cancellationToken), cancellationToken);
 
     public Task<PeerPosition> GetPositionAsync(string group, CancellationToken cancellationToken) => Call(nameof(GetPositionAsync), peer =>
     {
@@ -72,7 +76,8 @@ internal sealed class PeerLink : IReplicationPeer
     public Task<PeerPosition> HoldAsync(string group, Generation generation, TimeSpan lease, CancellationToken cancellationToken) =>
         Call(nameof(HoldAsync), peer => peer.HoldAsync(group, generation, lease, cancellationToken), cancellationToken);
 
-    public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) => Call(nameof(ReleaseAsync), peer => peer.ReleaseAsync(fencedBy, cancellationToken), cancellationToken);
+    public Task ReleaseAsync(Generation? fencedBy, CancellationToken cancellationToken) =>
+        Call(nameof(ReleaseAsync), peer => peer.ReleaseAsync(fencedBy, cancellationToken), cancellationToken);
 
     private async Task<T> Call<T>(string name, Func<IReplicationPeer, Task<T>> call, CancellationToken cancellationToken)
     {

@@ -23,7 +23,8 @@ public sealed class RebootTests
         {
             VerbException failover = await Assert.ThrowsAsync<VerbException>(() => pair.Secondary.FailoverAsync(force, default));
             Assert.Equal(VerbFailure.Refused, failover.Failure);
-            Assert.Contains("failover is refused: the secondary is inconsistent; its overlays cannot be trusted, run start", failover.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "failover is refused: the secondary is inconsistent; its overlays cannot be trusted, run start", failover.Message, StringComparison.Ordinal);
         }
 
         // On record: the next start of the node, in the same boot, finds it.

@@ -193,7 +193,8 @@ public sealed class ReconnectTests
 
     private static async Task IsBackAsync(TestPair pair, int attached)
     {
-        await Eventually.TrueAsync(() => pair.PrimaryJournal.Of(EventTypes.MirrorAttached).Count == attached && pair.Primary.GetStatus().Stage == NodeStage.Replicating);
+        await Eventually.TrueAsync(
+            () => pair.PrimaryJournal.Of(EventTypes.MirrorAttached).Count == attached && pair.Primary.GetStatus().Stage == NodeStage.Replicating);
         Assert.False(pair.Secondary!.GetStatus().Incomplete);
     }
 }

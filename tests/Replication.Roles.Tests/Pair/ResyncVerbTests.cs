@@ -27,7 +27,8 @@ public sealed class ResyncVerbTests
         ResyncResult result = await pair.Primary.ResyncAsync(abandonView: false, default);
         Assert.True(result.SyncedBytes >= 8192);
         Assert.Equal((NodeStage.Replicating, 1UL), (pair.Primary.GetStatus().Stage, pair.Primary.GetStatus().Epoch));
-        Assert.Equal((NodeStage.Running, 1UL, false), (pair.Secondary!.GetStatus().Stage, pair.Secondary.GetStatus().Epoch, pair.Secondary.GetStatus().Incomplete));
+        Assert.Equal(
+            (NodeStage.Running, 1UL, false), (pair.Secondary!.GetStatus().Stage, pair.Secondary.GetStatus().Epoch, pair.Secondary.GetStatus().Incomplete));
         await pair.DisksAreEqualAsync();
         await BlockAssert.FilledAsync(pair.View(), new BlockRange(0, 8192), 0x11);
         Assert.Equal(result.SyncedBytes, pair.PrimaryJournal.Of(EventTypes.ResyncCompleted)[^1]["syncedBytes"]);

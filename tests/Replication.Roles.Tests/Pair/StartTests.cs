@@ -170,7 +170,8 @@ public sealed class StartTests
         await using TestPair pair = await TestPair.StartedAsync();
         await pair.Primary.FailoverAsync(force: false, default);
         Assert.Equal(2UL, pair.Primary.GetStatus().Generation.Number);
-        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.CompleteSyncAsync), () => pair.SecondaryFaults.Add("node=record op=write nth=1 count=1 error=EIO"));
+        pair.ToSecondary.AfterCallOf = (
+            nameof(IReplicationPeer.CompleteSyncAsync), () => pair.SecondaryFaults.Add("node=record op=write nth=1 count=1 error=EIO"));
         await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         Assert.Equal((NodeStage.Running, 1UL), (pair.Secondary!.GetStatus().Stage, pair.Secondary.GetStatus().Generation.Number));
         await pair.StartAsync();
@@ -214,7 +215,8 @@ public sealed class StartTests
         await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync());
         Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
         await pair.Guest().WriteAsync(0, new byte[4096]);
-        Assert.Contains("detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "detached", (await Assert.ThrowsAsync<VerbException>(() => pair.Secondary!.FailoverAsync(false, default))).Message, StringComparison.Ordinal);
         await pair.StartAsync();
         await pair.DisksAreEqualAsync();
     }

@@ -4,7 +4,8 @@ namespace Replication.Roles.Tests.Pair;
 
 internal sealed class TestLog : RoleLog
 {
-    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) => TestContext.Current.SendDiagnosticMessage($"{role}: {before} -> {after}");
+    public override void StageChanged(NodeRole role, NodeStage before, NodeStage after) =>
+        TestContext.Current.SendDiagnosticMessage($"{role}: {before} -> {after}");
 
     public override void SessionOpened(Guid token) => TestContext.Current.SendDiagnosticMessage($"session {token:N}");
 

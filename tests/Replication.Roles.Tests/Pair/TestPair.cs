@@ -7,8 +7,8 @@ using Replication.Testing;
 namespace Replication.Roles.Tests.Pair;
 
 /// <summary>
-/// Two whole nodes face to face in one process: real roles, real block chain, state and overlays in files, disks in memory, control calls and mirror without sockets. A node can be
-/// killed (its object is dropped without being closed in order) and restarted on what it left.
+/// Two whole nodes face to face in one process: real roles, real block chain, state and overlays in files, disks in memory, control calls and mirror without
+/// sockets. A node can be killed (its object is dropped without being closed in order) and restarted on what it left.
 /// </summary>
 internal sealed class TestPair : IAsyncDisposable
 {
@@ -114,7 +114,8 @@ internal sealed class TestPair : IAsyncDisposable
     }
 
     /// <summary>
-    /// The primary is killed at this instant and opened again on what it has left: a copy of its state and its disks. The dead one is cut off from everybody before it can do more.
+    /// The primary is killed at this instant and opened again on what it has left: a copy of its state and its
+    /// disks. The dead one is cut off from everybody before it can do more.
     /// </summary>
     /// <param name="whenDead">Runs when the dead one can reach nobody any more.</param>
     /// <param name="damage">What happens to the state directory before it is opened.</param>
@@ -161,7 +162,9 @@ internal sealed class TestPair : IAsyncDisposable
         await OpenSecondaryAsync();
     }
 
-    /// <summary>Another machine takes the secondary's place, with its own disks, state and overlays: a blank one, or the one of that name as it was left.</summary>
+    /// <summary>
+    /// Another machine takes the secondary's place, with its own disks, state and overlays: a blank one, or the one of that name as it was left.
+    /// </summary>
     public async Task UseSecondaryAsync(string name)
     {
         await Secondary!.DisposeAsync();
@@ -220,7 +223,8 @@ internal sealed class TestPair : IAsyncDisposable
 
     private MemoryNode[] BlankDisks() => [.. PrimaryDisks.Select(disk => new MemoryNode(disk.LengthBytes, disk.Name, fill: 0x77))];
 
-    private string StateName(NodeRole role) => role == NodeRole.Secondary ? $"state-{role}{_secondary}" : _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}";
+    private string StateName(NodeRole role) =>
+        role == NodeRole.Secondary ? $"state-{role}{_secondary}" : _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}";
 
     private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {

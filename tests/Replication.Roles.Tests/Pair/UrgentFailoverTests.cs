@@ -39,7 +39,8 @@ public sealed class UrgentFailoverTests
         pair.ToSecondary.HangAt = nameof(IReplicationPeer.GetPositionAsync);
         Task first = behindStop ? pair.Primary.StopAsync(default) : pair.Primary.BeginCheckpointAsync(0, null, default);
         await Eventually.TrueAsync(() => pair.ToSecondary.Hanging > 0);
-        Task[] waiting = [first, pair.Primary.BeginCheckpointAsync(0, null, default), pair.Primary.StopAsync(default), pair.Primary.BeginCheckpointAsync(0, null, default)];
+        Task[] waiting =
+            [first, pair.Primary.BeginCheckpointAsync(0, null, default), pair.Primary.StopAsync(default), pair.Primary.BeginCheckpointAsync(0, null, default)];
         FailoverResult alone = await pair.Primary.FailoverAsync(force: false, default).WaitAsync(TestTimeouts.Patience);
         Assert.Equal((2UL, NodeStage.Standalone), (alone.Generation.Number, pair.Primary.GetStatus().Stage));
         await pair.Guest().WriteAsync(0, new byte[4096]);

@@ -68,7 +68,9 @@ public sealed class StageTableTests
     [
         (NodeRole.Primary, NodeStage.Standalone, [NodeStage.Syncing, NodeStage.Waiting, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Waiting, [NodeStage.Syncing, NodeStage.Detached, NodeStage.Standalone, NodeStage.Stopped, NodeStage.Fenced]),
-        (NodeRole.Primary, NodeStage.Syncing, [NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced]),
+        (
+            NodeRole.Primary, NodeStage.Syncing,
+            [NodeStage.Replicating, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Detached, NodeStage.Stopped, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Replicating, [NodeStage.Detached, NodeStage.Stopped, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Detached, [NodeStage.Syncing, NodeStage.Resyncing, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),
         (NodeRole.Primary, NodeStage.Resyncing, [NodeStage.Replicating, NodeStage.Detached, NodeStage.Standalone, NodeStage.Waiting, NodeStage.Fenced]),

@@ -13,7 +13,8 @@ public sealed class TimeoutCodecTests
     [InlineData(TimeSpan.TicksPerHour * 100, "360000S")]
     [InlineData(TimeSpan.TicksPerHour * 30_000_000, "30000000H")]
     [InlineData(long.MaxValue, "99999999H")]
-    public void A_timeout_takes_the_finest_unit_that_fits_eight_digits(long ticks, string text) => Assert.Equal(text, TimeoutCodec.Encode(TimeSpan.FromTicks(ticks)));
+    public void A_timeout_takes_the_finest_unit_that_fits_eight_digits(long ticks, string text) =>
+        Assert.Equal(text, TimeoutCodec.Encode(TimeSpan.FromTicks(ticks)));
 
     [Theory]
     [InlineData("1H", TimeSpan.TicksPerHour)]

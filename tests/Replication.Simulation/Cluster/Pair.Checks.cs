@@ -30,7 +30,8 @@ internal sealed partial class Pair
     /// <summary>With nothing under way: both disks are equal (invariant Replica). False where this is not the moment to look.</summary>
     public bool CheckReplica()
     {
-        if (PrimaryStatus is not { Stage: NodeStage.Replicating } || SecondaryStatus is not { Stage: NodeStage.Running, Incomplete: false, Mirror: MirrorState.Connected })
+        if (PrimaryStatus is not { Stage: NodeStage.Replicating }
+            || SecondaryStatus is not { Stage: NodeStage.Running, Incomplete: false, Mirror: MirrorState.Connected })
             return false;
         // What a failed local write left, and what found no room in the window of a slow mirror, follows in the background; a checkpoint waits for that.
         if (IsRotten || _faultyAt >= CommittedAt)
@@ -46,7 +47,10 @@ internal sealed partial class Pair
         return true;
     }
 
-    /// <summary>A promoted secondary that has committed: its disks are its guest's view (invariant Commit). Killed between two attempts at an epoch it may have kept the one or the other.</summary>
+    /// <summary>
+    /// A promoted secondary that has committed: its disks are its guest's view (invariant Commit). Killed
+    /// between two attempts at an epoch it may have kept the one or the other.
+    /// </summary>
     public bool CheckCommitted()
     {
         if (SecondaryStatus is not { Stage: NodeStage.Done } || _views.Count == 0)
@@ -115,7 +119,10 @@ internal sealed partial class Pair
         if (operation.Reads.Count == 0)
             Fail($"View: {operation} succeeded although there is no view");
         else if (!right)
-            Fail($"{(operation.Host == Primary ? "Local first" : "View")}: {operation} read at byte {wrong} what was never to be seen ({operation.Reads.Count} possible)");
+        {
+            Fail($"{(operation.Host == Primary ? "Local first" : "View")}: {operation} read at byte {wrong} what was never to be "
+                + $"seen ({operation.Reads.Count} possible)");
+        }
     }
 
     private void EndPrimaryWrite(GuestOperation operation, byte[] bytes)

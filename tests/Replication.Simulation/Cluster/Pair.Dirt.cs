@@ -12,7 +12,9 @@ internal sealed partial class Pair
     // The primary's marks say what differs: from the moment at which it replicates until a sync begins them anew.
     private bool _marksHold;
 
-    /// <summary>After every step: each block that differs between the two disks is marked in the file of the primary, or after a failover in one of the two.</summary>
+    /// <summary>
+    /// After every step: each block that differs between the two disks is marked in the file of the primary, or after a failover in one of the two.
+    /// </summary>
     public void CheckMarks()
     {
         NodeStage? stage = PrimaryStatus?.Stage;
@@ -47,7 +49,11 @@ internal sealed partial class Pair
         {
             int bit = at / block;
             if (!IsMarked(ours, bit) && !(theirs is not null && IsMarked(theirs, bit)))
-                throw Fail($"No lost dirt: disk{number} differs at byte {at}, and block {bit} is not marked in a file (primary {Words(ours)}{(theirs is null ? "" : $", secondary {Words(theirs)}")})");
+            {
+                throw Fail($"No lost dirt: disk{number} differs at byte {at}, and block {bit} is not marked in a file (primary "
+                    + $"{Words(ours)}{(theirs is null ? "" : $", secondary {Words(theirs)}")})");
+            }
+
             at = Math.Min((bit + 1) * block, primary.Length);
             at += primary[at..].CommonPrefixLength(secondary[at..]);
         }

@@ -39,19 +39,29 @@ internal sealed partial class Pair
         && _inFlight.All(operation => operation.Host != Primary || _scheduler.Now - operation.IssuedAt < s_calmWork);
 
     /// <summary>The primary goes on. It finds out about a promotion before it acknowledges anything, where the promoted node can answer it.</summary>
-    public void NoteThaw() => _frozenThrough = _frozenCalmly && _replicatedWhenPromoted && _trouble < PromotionAskedAt && PromotedAt is { } promotedAt && promotedAt < _scheduler.Now - s_calmWork;
+    public void NoteThaw() =>
+        _frozenThrough = _frozenCalmly
+            && _replicatedWhenPromoted
+            && _trouble < PromotionAskedAt
+            && PromotedAt is { } promotedAt
+            && promotedAt < _scheduler.Now - s_calmWork;
 
-    /// <summary>Invariant Fence, from the files: a primary whose secondary has a view of its generation has that on record, so that it asks before it serves after a crash.</summary>
+    /// <summary>
+    /// Invariant Fence, from the files: a primary whose secondary has a view of its generation has that
+    /// on record, so that it asks before it serves after a crash.
+    /// </summary>
     public void CheckPeerIsOnRecord()
     {
         if (RecordSlots.Read(Secondary) is { Stage: NodeStage.Running } theirs && RecordSlots.Read(Primary) is { } ours
             && ours.Generation == theirs.Generation && !ours.Flags.HasFlag(EpochFlags.HadPeer))
         {
-            throw Fail($"Fence: the secondary has a view of the primary's generation at epoch {theirs.Epoch}, and a restarted primary would serve without asking it");
+            throw Fail(
+                $"Fence: the secondary has a view of the primary's generation at epoch {theirs.Epoch}, and a restarted primary would serve without asking it");
         }
     }
 
-    // The primary stops acknowledging for as long as its hold lasts, and no longer: a promotion that goes on record after that may stand beside a primary that serves.
+    // The primary stops acknowledging for as long as its hold lasts, and no longer: a promotion that goes
+    // on record after that may stand beside a primary that serves.
     private void SecondaryWrites(string node, ReadOnlyMemory<byte> data)
     {
         if (node != SimulatedDirectory.RecordNode || data.Length > 512 || RecordSlots.Decode(data.Span).Stage != NodeStage.Failover)
@@ -76,15 +86,16 @@ internal sealed partial class Pair
     /// <summary>Called when the record of a promotion is being written.</summary>
     public Action AtPromoting { get; set; } = () => { };
 
-    // Where the two could talk all the while, the primary holds before the promotion and is fenced after it; one that was restarted after it acknowledges nothing until it knows; and one
-    // that was frozen through it asks before it acknowledges.
+    // Where the two could talk all the while, the primary holds before the promotion and is fenced after it; one that was restarted after it acknowledges
+    // nothing until it knows; and one that was frozen through it asks before it acknowledges.
     private void CheckFence(GuestOperation operation)
     {
         if (PromotedAt is { } promotedAt && PrimaryStatus is { } status && status.Generation.Number < SecondaryStatus?.Generation.Number
             && operation.IssuedAt > promotedAt
             && ((HealthySince < PromotionAskedAt && (!PrimaryWasAway || _frozenThrough)) || _primaryBootedAt > promotedAt))
         {
-            Fail($"Fence: {operation} is acknowledged by the old primary ({status.Stage}), {(_scheduler.Now - promotedAt) / TimeSpan.TicksPerMillisecond} ms after the promotion");
+            Fail($"Fence: {operation} is acknowledged by the old primary ({status.Stage}), "
+                + $"{(_scheduler.Now - promotedAt) / TimeSpan.TicksPerMillisecond} ms after the promotion");
         }
     }
 }

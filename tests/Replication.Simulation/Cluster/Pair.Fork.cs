@@ -3,7 +3,10 @@ using Replication.Simulation.Scheduling;
 
 namespace Replication.Simulation.Cluster;
 
-/// <remarks>A second pair that begins where both nodes of this one have ended: with what a crash has left on their machines, and with what is known of what their guests may see.</remarks>
+/// <remarks>
+/// A second pair that begins where both nodes of this one have ended: with what a crash has left on their
+/// machines, and with what is known of what their guests may see.
+/// </remarks>
 internal sealed partial class Pair
 {
     /// <summary>It is kept in mind what a loss of power may take.</summary>
@@ -40,7 +43,11 @@ internal sealed partial class Pair
             _marksHold = _marksHold && !(primaryLosesPower && Settings.Durability == Roles.Durability.Process),
         };
         foreach (ViewModel view in _views)
-            fork._views.Add(new ViewModel(view.Epoch, view.Attempt, [.. view.Disks.Select(disk => Left(disk, secondaryLosesPower))]) { IsInForce = view.IsInForce });
+        {
+            fork._views.Add(
+                new ViewModel(view.Epoch, view.Attempt, [.. view.Disks.Select(disk => Left(disk, secondaryLosesPower))]) { IsInForce = view.IsInForce });
+        }
+
         return fork;
     }
 

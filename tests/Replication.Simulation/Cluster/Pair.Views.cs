@@ -6,8 +6,9 @@ using Replication.Simulation.Model;
 namespace Replication.Simulation.Cluster;
 
 /// <remarks>
-/// Which view the secondary's guest may see. The primary draws the id of a checkpoint's attempt when its writes are held and drained: what is on its disks at that instant is the cut.
-/// A commit that is asked for with that id makes the cut a possible view; the epoch that the secondary's record shows says which of the possible ones is in force.
+/// Which view the secondary's guest may see. The primary draws the id of a checkpoint's attempt when its writes are held and drained: what is on its disks at
+/// that instant is the cut. A commit that is asked for with that id makes the cut a possible view; the epoch that
+/// the secondary's record shows says which of the possible ones is in force.
 /// </remarks>
 internal sealed partial class Pair
 {
@@ -56,7 +57,8 @@ internal sealed partial class Pair
         else
             _views.RemoveAll(view => !IsPending(view));
         if (hasView && !_views.Any(view => view.Epoch == status.Epoch))
-            throw Fail($"the secondary is {status.Stage} at epoch {status.Epoch}, and no checkpoint to that epoch was ever asked for ({before} views were possible)");
+            throw Fail(
+                $"the secondary is {status.Stage} at epoch {status.Epoch}, and no checkpoint to that epoch was ever asked for ({before} views were possible)");
         ViewModel[] current = [.. _views.Where(view => view.Epoch == status.Epoch)];
         if (hasView && current.Length == 1)
             current[0].IsInForce = true;
@@ -72,7 +74,8 @@ internal sealed partial class Pair
         _replicatedWhenPromoted = PrimaryStatus is { Stage: NodeStage.Replicating };
     }
 
-    // Where a record cannot be written, and the one in force cannot be put over it either, nobody can tell what a restart would find: that is the one reason to end.
+    // Where a record cannot be written, and the one in force cannot be put over it either, nobody can
+    // tell what a restart would find: that is the one reason to end.
     private void ObserveEnd(SimulatedHost host)
     {
         if (host.Process is not { EndedItself: { } why })
@@ -101,7 +104,8 @@ internal sealed partial class Pair
         {
             if (!_cuts.TryGetValue(request.Attempt, out byte[][]? cut))
                 return;
-            known = new ViewModel(request.Epoch, request.Attempt, [.. cut.Select(disk => KeepsUnflushed ? new ByteModel(disk).KeepFlushed() : new ByteModel(disk))]);
+            known = new ViewModel(
+                request.Epoch, request.Attempt, [.. cut.Select(disk => KeepsUnflushed ? new ByteModel(disk).KeepFlushed() : new ByteModel(disk))]);
             _views.Add(known);
             // What the guest has under way comes before the switch or after it.
             foreach (GuestOperation operation in _inFlight.Where(operation => operation.Host == Secondary))

@@ -4,8 +4,9 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Cluster;
 
 /// <remarks>
-/// Invariant No hostage: a request of the primary's guest waits for the mirror at most one deadline, once. On top of that come what its caller has asked for (a checkpoint's hold, a verify's
-/// barrier of half a deadline) and the primary's own disk. Where a promotion has been asked for, the primary waits to be confirmed, or its own storage hangs, nothing is promised.
+/// Invariant No hostage: a request of the primary's guest waits for the mirror at most one deadline, once. On top of that come what its caller has asked for (a
+/// checkpoint's hold, a verify's barrier of half a deadline) and the primary's own disk. Where a promotion has been asked
+/// for, the primary waits to be confirmed, or its own storage hangs, nothing is promised.
 /// </remarks>
 internal sealed partial class Pair
 {
@@ -36,7 +37,10 @@ internal sealed partial class Pair
             operation.HeldTicks = Math.Max(operation.HeldTicks, held);
             operation.MayTakeLong |= nothingIsPromised;
             if (!operation.MayTakeLong && _scheduler.Now - operation.IssuedAt > Settings.Deadline.Ticks + operation.HeldTicks + s_localTime)
-                throw Fail($"No hostage: {operation} has waited for {(_scheduler.Now - operation.IssuedAt) / TimeSpan.TicksPerMillisecond} ms (held for {operation.HeldTicks / TimeSpan.TicksPerMillisecond} ms at most)");
+            {
+                throw Fail($"No hostage: {operation} has waited for {(_scheduler.Now - operation.IssuedAt) / TimeSpan.TicksPerMillisecond} ms (held for "
+                    + $"{operation.HeldTicks / TimeSpan.TicksPerMillisecond} ms at most)");
+            }
         }
     }
 

@@ -3,7 +3,9 @@ using Replication.Block.State;
 
 namespace Replication.Simulation.Cluster;
 
-/// <summary>An epoch record as it lies in its file: what a restart would find at this instant. Read by the format's description, not by the code that writes it.</summary>
+/// <summary>
+/// An epoch record as it lies in its file: what a restart would find at this instant. Read by the format's description, not by the code that writes it.
+/// </summary>
 internal readonly record struct RecordSlots(ulong Sequence, Guid Generation, ulong Epoch, NodeStage Stage, EpochFlags Flags)
 {
     private const int SlotBytes = 4096;

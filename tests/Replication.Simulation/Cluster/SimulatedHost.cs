@@ -238,7 +238,9 @@ internal sealed class SimulatedHost
         Durability = _settings.Durability,
         Disks = [.. Disks.Select(disk => new DiskOptions(disk.Name, disk.Name))],
         Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, _settings.OverlayLimitBytes, _settings.OverlayLimitBytes * 3 / 4),
-        Mirror = new MirrorOptions(_settings.Acknowledge, _settings.Deadline, _settings.WindowBytes, AllowPlain: false) { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },
+        Mirror = new MirrorOptions(
+            _settings.Acknowledge, _settings.Deadline, _settings.WindowBytes,
+            AllowPlain: false) { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },
         Peer = new PeerOptions("peer", "peer-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = Name,
     };

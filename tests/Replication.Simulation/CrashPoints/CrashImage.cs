@@ -7,8 +7,9 @@ namespace Replication.Simulation.CrashPoints;
 
 /// <summary>A machine at the moment of its crash: what is certain to be left of it, and every choice that is open.</summary>
 /// <remarks>
-/// The kill of a process: each write under way is there, or not, or sector by sector; the record's single sector also in part, which its checksum has to tell. A loss of power: besides, each
-/// sector that was not flushed has any of its versions since, and each name that was made or removed since the directory's last flush stands for the new file or the old one.
+/// The kill of a process: each write under way is there, or not, or sector by sector; the record's single sector also in part, which its checksum has to tell.
+/// A loss of power: besides, each sector that was not flushed has any of its versions since, and each name that was made or
+/// removed since the directory's last flush stands for the new file or the old one.
 /// </remarks>
 internal sealed class CrashImage
 {
@@ -52,7 +53,9 @@ internal sealed class CrashImage
     {
         string[] lost = [.. _choices.Where((choice, i) => outcome[i] < choice.Options - 1).Select(choice => choice.What).Distinct()];
         string[] kept = [.. _choices.Where((choice, i) => outcome[i] > 0).Select(choice => choice.What).Distinct()];
-        return lost.Length <= kept.Length ? $"lost, at least in part: {List(lost)}" : $"of {_choices.Count} choices only these are left, at least in part: {List(kept)}";
+        return lost.Length <= kept.Length
+            ? $"lost, at least in part: {List(lost)}"
+            : $"of {_choices.Count} choices only these are left, at least in part: {List(kept)}";
 
         static string List(string[] items) => items.Length == 0 ? "nothing" : string.Join(", ", items);
     }
@@ -85,7 +88,10 @@ internal sealed class CrashImage
             FileImage? safeImage = _losesPower ? Known(safe) : nowImage;
             tree.Certain[name] = nowImage;
             if (nowImage != safeImage)
-                _choices.Add(new Choice(2, ($"{directory.Path}/{name}", -1), $"the name {name}", option => tree.Choose(name, option == 0 ? safeImage : nowImage)));
+            {
+                _choices.Add(
+                    new Choice(2, ($"{directory.Path}/{name}", -1), $"the name {name}", option => tree.Choose(name, option == 0 ? safeImage : nowImage)));
+            }
 
             FileImage? Known(Medium? medium)
             {
@@ -110,7 +116,9 @@ internal sealed class CrashImage
         if (_losesPower && medium.Unflushed is { } unflushed)
         {
             foreach ((int sector, IReadOnlyList<UnflushedSectors.Version> versions) in unflushed.Sectors)
-                _choices.Add(new Choice(versions.Count, (name, versions[^1].Order), $"{name} sector {sector} since write {versions[1].Order}", option => file.Put(sector, versions[option])));
+                _choices.Add(new Choice(
+                    versions.Count, (name, versions[^1].Order), $"{name} sector {sector} since write {versions[1].Order}",
+                    option => file.Put(sector, versions[option])));
         }
 
         int number = 0;

@@ -12,7 +12,9 @@ public abstract class CrashOutcomes(Crash crash, ITestOutputHelper output)
     /// <summary>Only these lives, by name, with commas between them.</summary>
     private const string LivesVariable = "REPLICATION_CRASH_LIVES";
 
-    private static readonly string[] s_names = Environment.GetEnvironmentVariable(LivesVariable) is { Length: > 0 } lives ? lives.Split(',') : [.. LifeScript.All.Select(life => life.Name)];
+    private static readonly string[] s_names = Environment.GetEnvironmentVariable(LivesVariable) is { Length: > 0 } lives
+        ? lives.Split(',')
+        : [.. LifeScript.All.Select(life => life.Name)];
 
     public static TheoryData<string> Lives => [.. s_names];
 
@@ -39,7 +41,8 @@ public abstract class CrashOutcomes(Crash crash, ITestOutputHelper output)
         {
             (int passed, int points, double open, int tried, int distinct) = run.Counts;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{plan.Life.Name}, {plan.Crash}: {points} of {passed} points, {tried} outcomes ({distinct} different) of {open:g3}, {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s"));
+                $"{plan.Life.Name}, {plan.Crash}: {points} of {passed} points, {tried} outcomes ({distinct} different) of {open:g3}, "
+                + $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s"));
         }
 
         Assert.NotEqual(0, run.Counts.Tried);

@@ -7,8 +7,9 @@ namespace Replication.Simulation.CrashPoints;
 
 /// <summary>One life of a pair, and at each point of it every way in which a crash may leave a machine.</summary>
 /// <remarks>
-/// The life is played once. At a point it stands still, in the middle of whatever it is doing: machines are made of what is on its media, outcome by outcome, and what is known of its guests goes
-/// with them. Both processes end there. The outcomes are those of the host whose write it was; the other one's requests are carried out, or are drawn, and now and then it loses power as well.
+/// The life is played once. At a point it stands still, in the middle of whatever it is doing: machines are made of what is on its media, outcome by outcome,
+/// and what is known of its guests goes with them. Both processes end there. The outcomes are those of the host whose write it was; the
+/// other one's requests are carried out, or are drawn, and now and then it loses power as well.
 /// </remarks>
 internal sealed class CrashRun
 {
@@ -28,7 +29,10 @@ internal sealed class CrashRun
         _endOfLife = (message, cause) => _life.Scheduler.Running is { } process ? process.End(message, cause) : new SimulationFailureException(message);
     }
 
-    /// <summary>Points passed; points at which a crash was tried; outcomes that were open there, as far as they can be counted; outcomes tried; of those, not the same as another.</summary>
+    /// <summary>
+    /// Points passed; points at which a crash was tried; outcomes that were open there, as far as they can
+    /// be counted; outcomes tried; of those, not the same as another.
+    /// </summary>
     public (int Passed, int Points, double Open, int Tried, int Distinct) Counts { get; private set; }
 
     /// <exception cref="SimulationFailureException">What was seen, its story, and the command that replays it.</exception>
@@ -138,7 +142,9 @@ internal sealed class CrashRun
         catch (SimulationFailureException e)
         {
             throw new SimulationFailureException(string.Create(CultureInfo.InvariantCulture,
-                $"{e.Message}\n\n{string.Join('\n', _life.Story)}\n*** the {outcome.Victim.Name} crashes{(outcome.BothLose ? ", and the other one too" : "")} ***\n{string.Join('\n', story)}\n\n{outcome.Describe()}\nagain with: ./dev crash-point {_plan.Life.Name} {_plan.Crash} {outcome.Point} {outcome.Number}"));
+                $"{e.Message}\n\n{string.Join('\n', _life.Story)}\n*** the {outcome.Victim.Name} crashes{(outcome.BothLose ? ", and the other one too" : "")} "
+                + $"***\n{string.Join('\n', story)}\n\n{outcome.Describe()}\nagain with: ./dev crash-point {_plan.Life.Name} "
+                + $"{_plan.Crash} {outcome.Point} {outcome.Number}"));
         }
 
         void Tell(string line)

@@ -1,8 +1,8 @@
 namespace Replication.Simulation.Model;
 
 /// <remarks>
-/// What a loss of power leaves of a disk: the disk as it was when the last flush that has succeeded was asked for, and every write that was under way then or came later may be there or
-/// not. Kept as a second model below this one, where somebody asks for it.
+/// What a loss of power leaves of a disk: the disk as it was when the last flush that has succeeded was asked for, and every write that was under way then or
+/// came later may be there or not. Kept as a second model below this one, where somebody asks for it.
 /// </remarks>
 internal sealed partial class ByteModel
 {
@@ -23,7 +23,8 @@ internal sealed partial class ByteModel
     public ByteModel Copy()
     {
         var copy = new ByteModel(_certain);
-        copy._alternatives.AddRange(_alternatives.Select(alternative => new Alternative(alternative.Range, alternative.Bytes, (bool[])alternative.Valid.Clone())));
+        copy._alternatives.AddRange(
+            _alternatives.Select(alternative => new Alternative(alternative.Range, alternative.Bytes, (bool[])alternative.Valid.Clone())));
         return copy;
     }
 

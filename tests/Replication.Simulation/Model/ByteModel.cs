@@ -6,9 +6,9 @@ namespace Replication.Simulation.Model;
 /// What a disk may hold, byte by byte: what is certain, and beside it the writes of which nobody knows whether they happened, or in which order.
 /// </summary>
 /// <remarks>
-/// A write is an alternative from its begin on. When it succeeds its bytes become certain, and the alternatives that had ended before it began are gone there; those that were under way
-/// beside it stay, for either may have come last. One that failed, or whose process died, stays an alternative until something certain covers it. A read makes certain what it has seen
-/// where nothing is under way.
+/// A write is an alternative from its begin on. When it succeeds its bytes become certain, and the alternatives that had ended before it began are gone there;
+/// those that were under way beside it stay, for either may have come last. One that failed, or whose process died, stays an alternative until something
+/// certain covers it. A read makes certain what it has seen where nothing is under way.
 /// </remarks>
 internal sealed partial class ByteModel
 {

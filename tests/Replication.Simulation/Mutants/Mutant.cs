@@ -2,8 +2,8 @@ namespace Replication.Simulation.Mutants;
 
 /// <summary>One planted bug: a text of one source file, and what takes its place.</summary>
 /// <remarks>
-/// A file NAME.mutant: what breaks; the source file; <c>&lt;&lt;&lt;&lt;</c>; the text; <c>====</c>; the other text; <c>&gt;&gt;&gt;&gt;</c>. The text must be there once, so that a
-/// change of the code that it belongs to is noticed.
+/// A file NAME.mutant: what breaks; the source file; <c>&lt;&lt;&lt;&lt;</c>; the text; <c>====</c>; the other text; <c>&gt;&gt;&gt;&gt;</c>. The text must be
+/// there once, so that a change of the code that it belongs to is noticed.
 /// </remarks>
 internal sealed record Mutant(string Name, string What, string File, string Text, string Other)
 {
@@ -26,7 +26,11 @@ internal sealed record Mutant(string Name, string What, string File, string Text
     {
         int at = source.IndexOf(Text, StringComparison.Ordinal);
         if (at < 0 || source.IndexOf(Text, at + 1, StringComparison.Ordinal) >= 0)
-            throw new InvalidDataException($"mutant {Name}: its text is {(at < 0 ? "not" : "more than once")} in {File}; the code has changed, write the mutant anew");
+        {
+            throw new InvalidDataException(
+                $"mutant {Name}: its text is {(at < 0 ? "not" : "more than once")} in {File}; the code has changed, write the mutant anew");
+        }
+
         return string.Concat(source.AsSpan(0, at), Other, source.AsSpan(at + Text.Length));
     }
 

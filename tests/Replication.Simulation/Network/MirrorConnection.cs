@@ -6,8 +6,8 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Network;
 
 /// <summary>
-/// A connection to a mirror export, both ends of it, with NBD's rules: many requests in flight, answered in any order; requests arrive in the order in which they were sent. What has been sent
-/// when the client gives up, or dies, may still arrive.
+/// A connection to a mirror export, both ends of it, with NBD's rules: many requests in flight, answered in any order; requests arrive in the order in which
+/// they were sent. What has been sent when the client gives up, or dies, may still arrive.
 /// </summary>
 internal sealed class MirrorConnection : BlockNode, IMirrorConnection, IExportUser
 {
@@ -95,7 +95,8 @@ internal sealed class MirrorConnection : BlockNode, IMirrorConnection, IExportUs
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
     {
         byte[] content = new byte[buffer.Length];
-        return Send(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length), node => node.ReadAsync(offsetBytes, content), () => content.CopyTo(buffer));
+        return Send(
+            BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length), node => node.ReadAsync(offsetBytes, content), () => content.CopyTo(buffer));
     }
 
     protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
@@ -104,9 +105,11 @@ internal sealed class MirrorConnection : BlockNode, IMirrorConnection, IExportUs
         return Send(BlockOperation.Write, new BlockRange(offsetBytes, data.Length), node => node.WriteAsync(offsetBytes, copy, flags));
     }
 
-    protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) => Send(BlockOperation.WriteZeroes, range, node => node.WriteZeroesAsync(range, flags));
+    protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags) =>
+        Send(BlockOperation.WriteZeroes, range, node => node.WriteZeroesAsync(range, flags));
 
-    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => Send(BlockOperation.Discard, range, node => node.DiscardAsync(range, flags));
+    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) =>
+        Send(BlockOperation.Discard, range, node => node.DiscardAsync(range, flags));
 
     protected override ValueTask FlushCore() => Send(BlockOperation.Flush, default, node => node.FlushAsync());
 
@@ -168,7 +171,8 @@ internal sealed class MirrorConnection : BlockNode, IMirrorConnection, IExportUs
         else
         {
             // The wire carries an error number, and nothing else.
-            BlockErrorKind kind = failure.Errno switch { Errno.ENOSPC => BlockErrorKind.NoSpace, Errno.ESHUTDOWN => BlockErrorKind.Shutdown, _ => BlockErrorKind.Io };
+            BlockErrorKind kind =
+                failure.Errno switch { Errno.ENOSPC => BlockErrorKind.NoSpace, Errno.ESHUTDOWN => BlockErrorKind.Shutdown, _ => BlockErrorKind.Io };
             request.Done.SetException(Error(kind, request.Operation, request.Range, $"the server says: {failure.Message}", failure.Errno));
         }
     }

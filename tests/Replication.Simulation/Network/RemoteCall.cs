@@ -4,20 +4,24 @@ using Replication.Simulation.Scheduling;
 
 namespace Replication.Simulation.Network;
 
-/// <summary>One call to a node's control endpoint: a message there, a message back. Calls may pass each other, and one that is given up may still be carried out.</summary>
+/// <summary>
+/// One call to a node's control endpoint: a message there, a message back. Calls may pass each other, and one that is given up may still be carried out.
+/// </summary>
 internal static class RemoteCall
 {
     private static readonly TimeSpan s_answerWithin = TimeSpan.FromSeconds(20);
 
     public static async Task<T> InvokeAsync<T>(
-        SimulatedProcess caller, SimulatedHost callee, (Wire There, Wire Back) wires, Func<GroupNode, Task<T>> call, TimeSpan? within, CancellationToken cancellationToken)
+        SimulatedProcess caller, SimulatedHost callee, (Wire There, Wire Back) wires, Func<GroupNode, Task<T>> call, TimeSpan? within,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         using var limit = new CancellationTokenSource(within ?? s_answerWithin, caller.Time);
         using CancellationTokenRegistration expiry = cancellationToken.Register(limit.Cancel);
         var reply = new TaskCompletionSource<T>();
         using CancellationTokenRegistration giveUp = limit.Token.Register(() => reply.TrySetException(
-            cancellationToken.IsCancellationRequested ? new OperationCanceledException(cancellationToken) : new VerbException(VerbFailure.Unreachable, $"{callee.Name} does not answer")));
+            cancellationToken.IsCancellationRequested ? new OperationCanceledException(cancellationToken)
+                : new VerbException(VerbFailure.Unreachable, $"{callee.Name} does not answer")));
         Send(wires.There, callee.Kernel, () => Arrive(caller, callee, wires.Back, call, reply));
         return await reply.Task;
     }
@@ -61,11 +65,12 @@ internal static class RemoteCall
         void Fail(Exception e) => Send(back, caller, () => reply.TrySetException(e));
     }
 
-    private static void Send(Wire wire, SimulatedProcess receiver, Action deliver) => receiver.Scheduler.Schedule(receiver, wire.Delay(receiver.Scheduler.Random), () =>
-    {
-        if (wire.IsCut)
-            wire.Hold(() => Send(wire, receiver, deliver));
-        else
-            deliver();
-    });
+    private static void Send(Wire wire, SimulatedProcess receiver, Action deliver) =>
+        receiver.Scheduler.Schedule(receiver, wire.Delay(receiver.Scheduler.Random), () =>
+        {
+            if (wire.IsCut)
+                wire.Hold(() => Send(wire, receiver, deliver));
+            else
+                deliver();
+        });
 }

@@ -7,7 +7,8 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Network;
 
 /// <summary>The way from one process to the mirror exports of the other host.</summary>
-internal sealed class SimulatedTransport(SimulatedProcess client, SimulatedHost server, Wire there, Wire back, List<MirrorConnection> connections) : IMirrorTransport
+internal sealed class SimulatedTransport(
+    SimulatedProcess client, SimulatedHost server, Wire there, Wire back, List<MirrorConnection> connections) : IMirrorTransport
 {
     private static readonly TimeSpan s_answerWithin = TimeSpan.FromSeconds(10);
 
@@ -31,7 +32,8 @@ internal sealed class SimulatedTransport(SimulatedProcess client, SimulatedHost 
                     accepted?.Abort("given up");
             });
         });
-        MirrorConnection connection = await reply.Task ?? throw new VerbException(VerbFailure.Unreachable, $"the mirror listener of {server.Name} cannot be reached");
+        MirrorConnection connection = await reply.Task ?? throw new VerbException(
+            VerbFailure.Unreachable, $"the mirror listener of {server.Name} cannot be reached");
         connections.Add(connection);
         return connection;
 

@@ -1,12 +1,12 @@
 namespace Replication.Simulation.Scheduling;
 
 /// <summary>
-/// One thread, one queue, one seed: every completion of a disk, every message, every timer and every continuation of the simulated processes is an event here, and
-/// the seed alone decides their order.
+/// One thread, one queue, one seed: every completion of a disk, every message, every timer and every continuation of the simulated processes is an event here,
+/// and the seed alone decides their order.
 /// </summary>
 /// <remarks>
-/// Time is virtual: it stands still while there is something to do now, and jumps to the next event that is due. Events of one moment run roughly in the order in which they came,
-/// shaken by <see cref="ScheduleProfile.Shuffle"/>; a continuation may also be held up, as a thread that has lost its processor is
+/// Time is virtual: it stands still while there is something to do now, and jumps to the next event that is due. Events of one moment run roughly in the order
+/// in which they came, shaken by <see cref="ScheduleProfile.Shuffle"/>; a continuation may also be held up, as a thread that has lost its processor is
 /// (<see cref="ScheduleProfile.StallChance"/>). Events of a process that has been killed never run; those of one that is stopped wait.
 /// </remarks>
 internal sealed class Scheduler

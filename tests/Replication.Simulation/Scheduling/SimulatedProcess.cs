@@ -1,6 +1,8 @@
 namespace Replication.Simulation.Scheduling;
 
-/// <summary>One process from its start to its end. What belongs to it runs under its own context, so that the end of the process is the end of all of it.</summary>
+/// <summary>
+/// One process from its start to its end. What belongs to it runs under its own context, so that the end of the process is the end of all of it.
+/// </summary>
 internal sealed class SimulatedProcess
 {
     private readonly Queue<Scheduler.Event> _waiting = new();

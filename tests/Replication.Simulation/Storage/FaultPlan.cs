@@ -17,7 +17,9 @@ internal sealed class FaultPlan
     /// <summary>Requests that have failed so far.</summary>
     public int Failed { get; private set; }
 
-    /// <summary>Those of them that were records: a process whose record fails twice in a row ends itself, as it cannot know what a restart would find.</summary>
+    /// <summary>
+    /// Those of them that were records: a process whose record fails twice in a row ends itself, as it cannot know what a restart would find.
+    /// </summary>
     public int FailedRecords { get; private set; }
 
     public bool IsArmed => _left > 0;
@@ -35,7 +37,8 @@ internal sealed class FaultPlan
     public void Disarm() => _left = 0;
 
     /// <summary>
-    /// Ends the process at its n-th write from now on, of those that count (by the node's or file's name; null: all); that write, and whatever else is under way, may be there or not. 0: at none.
+    /// Ends the process at its n-th write from now on, of those that count (by the node's or file's name; null: all);
+    /// that write, and whatever else is under way, may be there or not. 0: at none.
     /// </summary>
     public void KillAtWrite(int number, Action kill, Func<string, bool>? counts = null) => (_writesLeft, _counts, _kill) = (number, counts, kill);
 

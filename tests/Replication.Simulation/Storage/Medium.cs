@@ -51,7 +51,8 @@ internal sealed class Medium
     public byte[] SectorAt(int sector) => [.. Content.AsSpan(sector * SectorBytes, Math.Min(SectorBytes, Content.Length - sector * SectorBytes))];
 
     /// <summary>What was on it before the run.</summary>
-    public void Write(long offsetBytes, byte[] content) => Apply(new PendingWrite(new BlockRange(offsetBytes, content.Length), content, false), new BlockRange(offsetBytes, content.Length));
+    public void Write(long offsetBytes, byte[] content) =>
+        Apply(new PendingWrite(new BlockRange(offsetBytes, content.Length), content, false), new BlockRange(offsetBytes, content.Length));
 
     public void Hang() => Hangs = true;
 

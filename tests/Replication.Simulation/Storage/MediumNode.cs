@@ -18,7 +18,8 @@ internal sealed class MediumNode : BlockNode
     }
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) =>
-        Submit(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length), () => _medium.Content.AsSpan((int)offsetBytes, buffer.Length).CopyTo(buffer.Span));
+        Submit(
+            BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length), () => _medium.Content.AsSpan((int)offsetBytes, buffer.Length).CopyTo(buffer.Span));
 
     protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
         SubmitWrite(BlockOperation.Write, new BlockRange(offsetBytes, data.Length), data, flags, unmaps: false);

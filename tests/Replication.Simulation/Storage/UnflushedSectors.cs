@@ -4,8 +4,8 @@ namespace Replication.Simulation.Storage;
 
 /// <summary>What a loss of power may take from a medium: of each sector the content that is safe, and every one that it has had since.</summary>
 /// <remarks>
-/// The page cache may write a sector out at any moment, as it is then. So after a loss of power a sector has any of its versions, whatever became of its neighbours; a flush makes safe what had
-/// landed before it was asked for, and no more.
+/// The page cache may write a sector out at any moment, as it is then. So after a loss of power a sector has any of its versions, whatever became of its
+/// neighbours; a flush makes safe what had landed before it was asked for, and no more.
 /// </remarks>
 internal sealed class UnflushedSectors(WriteOrder order)
 {

@@ -13,13 +13,17 @@ internal sealed class Controller(Pair pair, Action<string> tell)
     /// <summary>Verbs that have not been answered.</summary>
     public IReadOnlyList<string> UnderWay => _verbs;
 
-    public void Start(SyncMode sync, bool abandonView = false, bool discardSecondary = false) => Run($"start {sync}{(abandonView ? ", abandoning the view" : "")}{(discardSecondary ? ", discarding the secondary's changes" : "")}", async () =>
+    public void Start(SyncMode sync, bool abandonView = false, bool discardSecondary = false)
     {
-        using IDisposable holding = pair.Holding(pair.Settings.Deadline);
-        await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, abandonView, discardSecondary, default));
-        StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, abandonView, discardSecondary, default));
-        tell($"started: generation {started.Generation.Number} epoch {started.Epoch}, {started.SyncedBytes} bytes synced");
-    });
+        string what = $"start {sync}{(abandonView ? ", abandoning the view" : "")}{(discardSecondary ? ", discarding the secondary's changes" : "")}";
+        Run(what, async () =>
+        {
+            using IDisposable holding = pair.Holding(pair.Settings.Deadline);
+            await CallAsync(pair.Secondary, node => node.StartAsync(NodeRole.Secondary, sync, abandonView, discardSecondary, default));
+            StartResult started = await CallAsync(pair.Primary, node => node.StartAsync(NodeRole.Primary, sync, abandonView, discardSecondary, default));
+            tell($"started: generation {started.Generation.Number} epoch {started.Epoch}, {started.SyncedBytes} bytes synced");
+        });
+    }
 
     public void Resync(bool abandonView) => Run($"resync{(abandonView ? ", abandoning the view" : "")}", async () =>
     {
@@ -28,7 +32,9 @@ internal sealed class Controller(Pair pair, Action<string> tell)
         tell($"resynced: {result.SyncedBytes} bytes");
     });
 
-    /// <summary>Nothing but the guests writes to the disks, so whatever it reports is a false positive; <paramref name="verified"/> is called where it has succeeded.</summary>
+    /// <summary>
+    /// Nothing but the guests writes to the disks, so whatever it reports is a false positive; <paramref name="verified"/> is called where it has succeeded.
+    /// </summary>
     public void Verify(bool repair, Action? verified = null) => Run($"verify{(repair ? " and repair" : "")}", async () =>
     {
         using IDisposable holding = pair.Holding(pair.Settings.Deadline / 2);

@@ -5,9 +5,9 @@ using Replication.Simulation.Scheduling;
 namespace Replication.Simulation.Workload;
 
 /// <remarks>
-/// Disks and files that fail or hang. What that permits: a guest's request fails, and what it was writing is there, or not, or in part, sector by sector (the models keep it as an alternative);
-/// a verb fails and is undone; the mirror is lost; a node whose record can be neither written nor kept ends, and one that cannot read its storage does not begin. What it does not permit is everything
-/// else: no other byte changes, the view stays whole, and what differs is marked.
+/// Disks and files that fail or hang. What that permits: a guest's request fails, and what it was writing is there, or not, or in part, sector by sector (the
+/// models keep it as an alternative); a verb fails and is undone; the mirror is lost; a node whose record can be neither written nor kept ends, and one that
+/// cannot read its storage does not begin. What it does not permit is everything else: no other byte changes, the view stays whole, and what differs is marked.
 /// </remarks>
 internal sealed partial class Episode
 {

@@ -47,7 +47,9 @@ internal sealed partial class Episode
                 host.Faults.KillAtWrite(_random.Next(1, 40), () => Kill(host));
                 break;
             case 1:
-                host.Faults.KillAtWrite(_random.Next(1, 8), () => Kill(host), name => name.EndsWith(".marks", StringComparison.Ordinal) || name.EndsWith(".dirty", StringComparison.Ordinal));
+                host.Faults.KillAtWrite(
+                    _random.Next(1, 8), () => Kill(host),
+                    name => name.EndsWith(".marks", StringComparison.Ordinal) || name.EndsWith(".dirty", StringComparison.Ordinal));
                 break;
             default:
                 host.Faults.KillAtWrite(_random.Next(1, 4), () => Kill(host), name => name == Storage.SimulatedDirectory.RecordNode);
@@ -66,7 +68,11 @@ internal sealed partial class Episode
         else if (which == 1)
             FailStorage(_pair.Secondary);
         else if (which != 2)
-            _pair.Secondary.Faults.KillAtWrite(_random.Next(1, 2 + 2 * _pair.Settings.DiskBytes.Length), () => Kill(_pair.Secondary), name => name.EndsWith(".marks", StringComparison.Ordinal));
+        {
+            _pair.Secondary.Faults.KillAtWrite(
+                _random.Next(1, 2 + 2 * _pair.Settings.DiskBytes.Length), () => Kill(_pair.Secondary),
+                name => name.EndsWith(".marks", StringComparison.Ordinal));
+        }
     }
 
     private void Kill(SimulatedHost host)

@@ -8,7 +8,8 @@ namespace Replication.Simulation.Workload;
 
 /// <summary>The life of one pair: random work and trouble, step by step, and in the end a world that is made whole again and must work.</summary>
 /// <remarks>
-/// One file a concern: this one is the life's course, Guests draws requests, Verbs asks for what an operator may ask for, Troubles does harm and Storage does it to disks and files. A step is one action and whatever the scheduler makes of it meanwhile; after each the checkers look.
+/// One file a concern: this one is the life's course, Guests draws requests, Verbs asks for what an operator may ask for, Troubles does harm and Storage does
+/// it to disks and files. A step is one action and whatever the scheduler makes of it meanwhile; after each the checkers look.
 /// </remarks>
 internal sealed partial class Episode
 {
@@ -37,7 +38,8 @@ internal sealed partial class Episode
     {
         (_scheduler, _random, _tell) = (scheduler, scheduler.Random, tell);
         PairSettings settings = PairSettings.Draw(_random);
-        tell($"a pair of {settings.DiskBytes.Length} disks ({string.Join(", ", settings.DiskBytes)} bytes, blocks of {settings.BlockBytes}), acknowledge {settings.Acknowledge}");
+        tell($"a pair of {settings.DiskBytes.Length} disks ({string.Join(", ", settings.DiskBytes)} bytes, blocks of "
+            + $"{settings.BlockBytes}), acknowledge {settings.Acknowledge}");
         _pair = new Pair(scheduler, settings, tell);
         _controller = new Controller(_pair, tell);
         _pace = _random.Next(3) switch { 0 => 4, 1 => 15, _ => 60 };
@@ -96,7 +98,8 @@ internal sealed partial class Episode
     }
 
     /// <summary>
-    /// A life with everything in it (start, writes, a checkpoint, a failover, its commit), in which one of the hosts dies at its n-th write, and is put right. False: it made fewer.
+    /// A life with everything in it (start, writes, a checkpoint, a failover, its commit), in which one of the
+    /// hosts dies at its n-th write, and is put right. False: it made fewer.
     /// </summary>
     public bool PlayThrough(bool secondaryDies, int atWrite)
     {

@@ -58,7 +58,10 @@ public sealed class UsageTests
     {
         (await Run.OfAsync("--primary", address, "status")).AssertFailed(2, "--primary", reason);
         if (address.Length > 0)
-            (await Run.OfAsync(new Dictionary<string, string> { ["COLOCTL_SECONDARY"] = address }, default, "status")).AssertFailed(2, "COLOCTL_SECONDARY", reason);
+        {
+            (await Run.OfAsync(new Dictionary<string, string> { ["COLOCTL_SECONDARY"] = address }, default, "status")).AssertFailed(
+                2, "COLOCTL_SECONDARY", reason);
+        }
     }
 
     [Fact]

@@ -97,12 +97,16 @@ public sealed class DrillTests
         DrillReport report = await RunAsync("all", Fault.None, () => pairs++);
         Assert.Null(report.Failure);
         Assert.Equal((6, DrillReport.Passed), (pairs, report.Verdict));
-        Assert.Equal(["primary-dies", "checkpoint-storm", "secondary-dies", "secondary-hangs", "link-cut", "old-primary-returns"], report.Phases.Select(p => p.Scenario).Distinct());
+        Assert.Equal(
+            ["primary-dies", "checkpoint-storm", "secondary-dies", "secondary-hangs", "link-cut", "old-primary-returns"],
+            report.Phases.Select(p => p.Scenario).Distinct());
     }
 
     private static Task<DrillReport> RunAsync(string scenario, Fault fault, Action? onPair = null) => Controller.Drill.Drill.RunAsync(
         scenario,
-        new DrillOptions(2, SizeBytes, TimeSpan.FromSeconds(scenario == "primary-dies" ? 1 : 1.5), 7) { Outage = fault == Fault.GuestWaitsForTheOutagesEnd ? s_strict : s_patient },
+        new DrillOptions(
+            2, SizeBytes, TimeSpan.FromSeconds(scenario == "primary-dies" ? 1 : 1.5),
+            7) { Outage = fault == Fault.GuestWaitsForTheOutagesEnd ? s_strict : s_patient },
         _ =>
         {
             onPair?.Invoke();

@@ -197,7 +197,8 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
         {
             byte[] image = [.. side == NodeSide.Primary ? _primary[disk] : _promoted ? _view[disk] : _secondaryDisk[disk]];
             bool wrong = (fault, side, _promoted) is (Fault.CommitLeavesAWrongByteOnDisk, NodeSide.Secondary, true)
-                or (Fault.PrimaryDiskLacksAnAcknowledgedWrite, NodeSide.Primary, true) or (Fault.SecondaryDiskDiffersFromThePrimarys, NodeSide.Secondary, false);
+                or (Fault.PrimaryDiskLacksAnAcknowledgedWrite, NodeSide.Primary, true) or (
+                    Fault.SecondaryDiskDiffersFromThePrimarys, NodeSide.Secondary, false);
             wrong |= fault == Fault.ResyncLeavesAWrongByte && side == NodeSide.Secondary && _resynced;
             if (wrong)
                 image[image.Length / 2] ^= 0x80;

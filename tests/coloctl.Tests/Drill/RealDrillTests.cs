@@ -10,7 +10,8 @@ namespace Replication.Controller.Tests.Drill;
 public sealed class RealDrillTests : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
-    private static readonly string s_program = typeof(RealDrillTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "ColoctlProgram").Value!;
+    private static readonly string s_program = typeof(RealDrillTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
+        a => a.Key == "ColoctlProgram").Value!;
 
     private readonly TempDirectory _directory = new();
     private readonly string _temporary;
@@ -26,12 +27,15 @@ public sealed class RealDrillTests : IDisposable
     [InlineData("old-primary-returns", "2", "16777728")]
     public async Task The_drill_passes_and_leaves_nothing_behind(string scenario, string disks, string size)
     {
-        using Process drill = Start("--json", "--scenario", scenario, "--seconds", "2", "--disks", disks, "--size", size, "--seed", "5", "--report", _directory["report"]);
+        using Process drill = Start(
+            "--json", "--scenario", scenario, "--seconds", "2", "--disks", disks, "--size", size, "--seed", "5", "--report", _directory["report"]);
         (int exitCode, string output, string error) = await EndOfAsync(drill);
         Assert.True(exitCode == 0, output + error);
         Assert.Equal("", error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
-        Assert.Equal(("passed", scenario, 5), (report.GetProperty("verdict").GetString(), report.GetProperty("scenario").GetString(), report.GetProperty("seed").GetInt32()));
+        Assert.Equal(
+            ("passed", scenario, 5),
+            (report.GetProperty("verdict").GetString(), report.GetProperty("scenario").GetString(), report.GetProperty("seed").GetInt32()));
         if (scenario is "primary-dies" or "old-primary-returns")
             Assert.Equal(0, report.GetProperty("rpoBytes").GetInt64());
         Assert.Equal(output, await File.ReadAllTextAsync(_directory["report/drill.json"]));
@@ -76,7 +80,8 @@ public sealed class RealDrillTests : IDisposable
     /// <summary>One wrong byte in each page, so that no write of the guests repairs them all.</summary>
     private static void Poison(string path)
     {
-        using Process writer = Process.Start("/bin/sh", ["-c", $"for page in $(seq 0 16 4095); do printf 'X' | dd of='{path}' bs=1 seek=$((page * 4096 + 77)) conv=notrunc status=none; done"]);
+        using Process writer = Process.Start(
+            "/bin/sh", ["-c", $"for page in $(seq 0 16 4095); do printf 'X' | dd of='{path}' bs=1 seek=$((page * 4096 + 77)) conv=notrunc status=none; done"]);
         writer.WaitForExit();
         Assert.Equal(0, writer.ExitCode);
     }
@@ -118,7 +123,8 @@ public sealed class RealDrillTests : IDisposable
     {
         Assert.True(File.Exists(s_program), $"{s_program} is not built");
         // A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
-        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", s_program, "drill", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "/usr/bin/env", ["--default-signal=INT", s_program, "drill", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["TMPDIR"] = _temporary;
         return Process.Start(start)!;
     }

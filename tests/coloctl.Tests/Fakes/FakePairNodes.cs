@@ -6,7 +6,8 @@ namespace Replication.Controller.Tests.Fakes;
 /// <summary>A primary and a secondary that are scripted, and coloctl pointed at them.</summary>
 internal sealed class FakePairNodes : IAsyncDisposable
 {
-    public static readonly ByteString Id = ByteString.CopyFrom([0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff]);
+    public static readonly ByteString Id = ByteString.CopyFrom(
+        [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff]);
     public const string IdHex = "00112233445566778899aabbccddeeff";
 
     private FakePairNodes(FakeNode primary, FakeNode secondary)

@@ -16,7 +16,8 @@ internal sealed record Run(int ExitCode, string Out, string Error)
         using var standardOut = new StringWriter();
         using var standardError = new StringWriter();
         var environment = new CliEnvironment(
-            TextWriter.Synchronized(standardOut), TextWriter.Synchronized(standardError), name => variables.GetValueOrDefault(name), false, false, TimeProvider.System);
+            TextWriter.Synchronized(standardOut), TextWriter.Synchronized(standardError), name => variables.GetValueOrDefault(name), false, false,
+            TimeProvider.System);
         int exitCode = await Cli.RunAsync(args, environment, cancellationToken);
         return new Run(exitCode, standardOut.ToString(), standardError.ToString());
     }

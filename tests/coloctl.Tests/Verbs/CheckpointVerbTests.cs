@@ -81,7 +81,8 @@ public sealed class CheckpointVerbTests : IAsyncLifetime
     [Fact]
     public async Task An_unreachable_secondary_never_costs_the_guest_a_hold()
     {
-        (await Run.OfAsync("--primary", _pair.PrimaryNode.Address, "--secondary", "http://127.0.0.1:1", "checkpoint")).AssertFailed(3, "secondary http://127.0.0.1:1");
+        (await Run.OfAsync("--primary", _pair.PrimaryNode.Address, "--secondary", "http://127.0.0.1:1", "checkpoint")).AssertFailed(
+            3, "secondary http://127.0.0.1:1");
         Assert.Equal(["GetStatus"], _pair.Primary.Calls);
     }
 
@@ -91,7 +92,8 @@ public sealed class CheckpointVerbTests : IAsyncLifetime
         _pair.Secondary.Status = () => FakePairNodes.StatusOf(NodeRole.Secondary, NodeStage.Done);
         (await Run.OfAsync("--primary", "http://127.0.0.1:1", "--secondary", _pair.SecondaryNode.Address, "checkpoint")).AssertFailed(4, "checkpoint", "done");
         _pair.Secondary.Status = () => FakePairNodes.StatusOf(NodeRole.Secondary, NodeStage.Running);
-        (await Run.OfAsync("--primary", "http://127.0.0.1:1", "--secondary", _pair.SecondaryNode.Address, "checkpoint")).AssertFailed(3, "primary http://127.0.0.1:1");
+        (await Run.OfAsync("--primary", "http://127.0.0.1:1", "--secondary", _pair.SecondaryNode.Address, "checkpoint")).AssertFailed(
+            3, "primary http://127.0.0.1:1");
     }
 
     [Fact]

@@ -24,8 +24,10 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
         JsonElement first = errors[0];
         Assert.Equal(
             (2, 2, "disk1", 4096, 512, 5, 7, "look"),
-            (first.GetProperty("seq").GetInt32(), first.GetProperty("case").GetInt32(), first.GetProperty("disk").GetString(), first.GetProperty("offsetBytes").GetInt64(),
-                first.GetProperty("lengthBytes").GetInt64(), first.GetProperty("errno").GetInt32(), first.GetProperty("epoch").GetInt64(), first.GetProperty("advice").GetString()));
+            (first.GetProperty("seq").GetInt32(), first.GetProperty("case").GetInt32(), first.GetProperty("disk").GetString(),
+             first.GetProperty("offsetBytes").GetInt64(),
+                first.GetProperty("lengthBytes").GetInt64(), first.GetProperty("errno").GetInt32(), first.GetProperty("epoch").GetInt64(),
+                first.GetProperty("advice").GetString()));
     }
 
     [Fact]
@@ -57,7 +59,8 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
         Run run = await _pair.RunAsync("events", "--json");
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         JsonElement[] lines = [.. run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
-        Assert.Equal([("primary", 1), ("secondary", 9), ("primary", 2)], lines.Select(l => (l.GetProperty("node").GetString(), l.GetProperty("seq").GetInt32())));
+        Assert.Equal(
+            [("primary", 1), ("secondary", 9), ("primary", 2)], lines.Select(l => (l.GetProperty("node").GetString(), l.GetProperty("seq").GetInt32())));
         Assert.Equal("1970-01-01T00:00:01.000Z", lines[0].GetProperty("time").GetString());
         Assert.Equal("silence", lines[0].GetProperty("cause").GetString());
         Assert.Equal(1L << 40, lines[0].GetProperty("syncedBytes").GetInt64());

@@ -4,7 +4,10 @@ using Replication.Nbd.Wire;
 
 namespace Replication.Nbd.Client;
 
-/// <summary>The client's side of the fixed newstyle handshake: structured replies and base:allocation where the server has them, then GO, or EXPORT_NAME with an older server.</summary>
+/// <summary>
+/// The client's side of the fixed newstyle handshake: structured replies and base:allocation where the
+/// server has them, then GO, or EXPORT_NAME with an older server.
+/// </summary>
 internal sealed class ClientHandshake(HandshakeChannel channel, string exportName, bool wantsStructured)
 {
     private readonly ClientSession _session = new();

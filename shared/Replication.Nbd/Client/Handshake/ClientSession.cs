@@ -16,7 +16,9 @@ internal sealed record ClientSession
     public uint PreferredBlockBytes { get; set; } = Limits.PreferredBlockBytes;
     public uint MaximumBlockBytes { get; set; } = Limits.MaxPayloadBytes;
 
-    /// <summary>NBD's trim promises nothing about the content, ours zeroes: so discard is write-zeroes that may unmap, which <see cref="BlockNode"/> makes of it.</summary>
+    /// <summary>
+    /// NBD's trim promises nothing about the content, ours zeroes: so discard is write-zeroes that may unmap, which <see cref="BlockNode"/> makes of it.
+    /// </summary>
     public NodeCapabilities Capabilities => new(
         Has(TransmissionFlags.Fua) ? Capability.Native : Capability.Emulated,
         Has(TransmissionFlags.WriteZeroes) ? Capability.Native : Capability.Emulated,

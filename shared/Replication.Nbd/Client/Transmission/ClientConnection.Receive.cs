@@ -165,7 +165,8 @@ internal sealed partial class ClientConnection
         return true;
     }
 
-    private void ExpectData(RequestSlot slot, int at, int lengthBytes, bool isLast) => (_reading, _readAt, _readLeft, _readIsLast) = (slot, at, lengthBytes, isLast);
+    private void ExpectData(RequestSlot slot, int at, int lengthBytes, bool isLast) =>
+        (_reading, _readAt, _readLeft, _readIsLast) = (slot, at, lengthBytes, isLast);
 
     private bool ProcessData()
     {

@@ -38,8 +38,8 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>
-    /// While bytes of the caller's buffer are not sent, the request must not end: the caller could put something else there. The reply can overtake the count of what
-    /// the system call has taken, by the moment that the sending thread needs to write it down.
+    /// While bytes of the caller's buffer are not sent, the request must not end: the caller could put something else there. The reply can overtake the count
+    /// of what the system call has taken, by the moment that the sending thread needs to write it down.
     /// </summary>
     private bool IsSent(RequestSlot slot)
     {

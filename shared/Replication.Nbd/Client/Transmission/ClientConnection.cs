@@ -8,11 +8,11 @@ namespace Replication.Nbd.Client;
 /// A connection to a server: this part is its life and its death, the other parts are its requests and its receive loop.
 /// </summary>
 /// <remarks>
-/// Any thread submits requests: they are encoded into the send queue and go out with one call at the end of the submitter's batch, without ever blocking it. One thread
-/// of the connection receives replies, completes all that one receive brought inside one batch, and goes on with sending when the socket was full.
+/// Any thread submits requests: they are encoded into the send queue and go out with one call at the end of the submitter's batch, without ever blocking it.
+/// One thread of the connection receives replies, completes all that one receive brought inside one batch, and goes on with sending when the socket was full.
 /// <see cref="Break"/> is the only way the connection dies; the first reason wins. Its order matters: the socket is shut down first (no byte of a caller's
-/// buffer can be sent after that), then the observers learn of it, then the requests in flight fail, and new ones only from then on. So whoever sees a failed request
-/// has been told before. A buffer that is just being received into is left to the receiving thread, which fails its request a moment later.
+/// buffer can be sent after that), then the observers learn of it, then the requests in flight fail, and new ones only from then on. So whoever sees a failed
+/// request has been told before. A buffer that is just being received into is left to the receiving thread, which fails its request a moment later.
 /// Nothing is ever resent.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The connection's thread disposes the socket when it ends.")]

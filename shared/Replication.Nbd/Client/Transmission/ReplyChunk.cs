@@ -12,7 +12,10 @@ internal static class ReplyChunk
     public static string? Take(RequestSlot slot, in ReplyHeader reply, ReadOnlySpan<byte> payload, uint? contextId) => reply.Type switch
     {
         ChunkType.None => payload.IsEmpty && reply.IsDone ? null : "an empty chunk that is none",
-        ChunkType.OffsetHole => slot.Header.Command == Command.Read && payload.Length == WireSize.HoleChunk && Fits(slot, HoleRange(slot, payload)) ? null : "a hole outside of its request",
+        ChunkType.OffsetHole =>
+            slot.Header.Command == Command.Read && payload.Length == WireSize.HoleChunk && Fits(slot, HoleRange(slot, payload))
+                ? null
+                : "a hole outside of its request",
         ChunkType.BlockStatus => TakeStatus(slot, payload, contextId),
         _ when (reply.Type & ChunkType.ErrorBit) != 0 => TakeError(slot, payload),
         _ => $"a chunk of unknown type {(int)reply.Type}",
@@ -33,7 +36,9 @@ internal static class ReplyChunk
 
     /// <summary>The request's own length bounds the sum, so that parts which lie upon one another are not taken for the whole.</summary>
     private static bool Fits(RequestSlot slot, BlockRange range) =>
-        range.OffsetBytes >= 0 && range.LengthBytes <= slot.Header.LengthBytes - slot.ReceivedBytes && range.OffsetBytes <= slot.Header.LengthBytes - range.LengthBytes;
+        range.OffsetBytes >= 0
+            && range.LengthBytes <= slot.Header.LengthBytes - slot.ReceivedBytes
+            && range.OffsetBytes <= slot.Header.LengthBytes - range.LengthBytes;
 
     private static string? TakeStatus(RequestSlot slot, ReadOnlySpan<byte> payload, uint? contextId)
     {

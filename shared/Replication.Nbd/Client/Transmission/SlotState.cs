@@ -11,7 +11,9 @@ internal enum SlotState
     /// <summary>Handed to the send queue; a reply is owed.</summary>
     OnWire,
 
-    /// <summary>On the wire, and the receiving thread is writing into the caller's buffer: nobody else may complete it, for then the caller could use the buffer again.</summary>
+    /// <summary>
+    /// On the wire, and the receiving thread is writing into the caller's buffer: nobody else may complete it, for then the caller could use the buffer again.
+    /// </summary>
     Touched,
 
     Done,

@@ -4,7 +4,9 @@ using Replication.Nbd.Wire;
 
 namespace Replication.Nbd.Server;
 
-/// <summary>LIST_META_CONTEXT and SET_META_CONTEXT over the one context that there is. A listing takes the namespace as a wildcard; a choice names the context.</summary>
+/// <summary>
+/// LIST_META_CONTEXT and SET_META_CONTEXT over the one context that there is. A listing takes the namespace as a wildcard; a choice names the context.
+/// </summary>
 internal readonly record struct MetaContextOption(string ExportName, bool Lists, bool Chooses)
 {
     /// <summary>Null, or why the data is refused.</summary>

@@ -109,7 +109,8 @@ internal sealed class ServerHandshake(HandshakeChannel channel, INbdExportCatalo
     {
         if (InfoOption.TryRead(bytes, out InfoOption info) is { } error)
         {
-            _writer.Refuse(option, error, error == OptionReply.ErrTooBig ? $"a name is longer than {Limits.MaxStringBytes} bytes" : "the option's data is malformed");
+            _writer.Refuse(
+                option, error, error == OptionReply.ErrTooBig ? $"a name is longer than {Limits.MaxStringBytes} bytes" : "the option's data is malformed");
             return null;
         }
 
@@ -175,7 +176,8 @@ internal sealed class ServerHandshake(HandshakeChannel channel, INbdExportCatalo
 
         if (MetaContextOption.TryRead(bytes, out MetaContextOption meta) is { } error)
         {
-            _writer.Refuse(option, error, error == OptionReply.ErrTooBig ? $"a string is longer than {Limits.MaxStringBytes} bytes" : "the option's data is malformed");
+            _writer.Refuse(
+                option, error, error == OptionReply.ErrTooBig ? $"a string is longer than {Limits.MaxStringBytes} bytes" : "the option's data is malformed");
             return;
         }
 

@@ -109,8 +109,8 @@ internal sealed partial class ServerConnection
     }
 
     /// <summary>
-    /// Takes the result of a completed task. Only what it says counts: a task may complete on another thread at any moment, so whoever asks "succeeded?", hears no, and then asks
-    /// "completed?" and hears yes, knows nothing of a failure.
+    /// Takes the result of a completed task. Only what it says counts: a task may complete on another thread at any moment, so whoever asks "succeeded?", hears
+    /// no, and then asks "completed?" and hears yes, knows nothing of a failure.
     /// </summary>
     private bool HasSucceeded(ValueTask task, out NbdError error, out string? text)
     {
@@ -188,5 +188,6 @@ internal sealed partial class ServerConnection
     private static BlockRange Range(in RequestHeader header) => new((long)header.OffsetBytes, header.LengthBytes);
 
     private static WriteFlags Flags(in RequestHeader header) =>
-        ((header.Flags & CommandFlags.Fua) != 0 ? WriteFlags.Fua : WriteFlags.None) | ((header.Flags & CommandFlags.NoHole) != 0 ? WriteFlags.NoUnmap : WriteFlags.None);
+        ((header.Flags & CommandFlags.Fua) != 0 ? WriteFlags.Fua : WriteFlags.None) | (
+            (header.Flags & CommandFlags.NoHole) != 0 ? WriteFlags.NoUnmap : WriteFlags.None);
 }

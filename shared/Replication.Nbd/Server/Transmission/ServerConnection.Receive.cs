@@ -203,7 +203,9 @@ internal sealed partial class ServerConnection
         return true;
     }
 
-    /// <summary>Sees to it that the next receive has room. Requests in flight may still use what lies in front of _start: then the rest moves to another chunk.</summary>
+    /// <summary>
+    /// Sees to it that the next receive has room. Requests in flight may still use what lies in front of _start: then the rest moves to another chunk.
+    /// </summary>
     private void MakeRoom()
     {
         bool exclusive = _input!.IsExclusive;

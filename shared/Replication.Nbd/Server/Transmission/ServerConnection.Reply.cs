@@ -2,7 +2,8 @@ using Replication.Nbd.Wire;
 
 namespace Replication.Nbd.Server;
 
-// Replies. Those of requests that complete at once grow in the run: a stretch of a chunk that belongs to the connection's thread until it is published to the queue.
+// Replies. Those of requests that complete at once grow in the run: a stretch of a chunk that belongs
+// to the connection's thread until it is published to the queue.
 internal sealed partial class ServerConnection
 {
     private Chunk? _run;

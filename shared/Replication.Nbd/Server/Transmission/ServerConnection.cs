@@ -8,10 +8,10 @@ namespace Replication.Nbd.Server;
 /// A client's connection, from accept to close: this part is its life, the other parts are its receive loop, its requests and its replies.
 /// </summary>
 /// <remarks>
-/// One thread serves the connection. It alone reads the socket and hands requests to the block node, so when that thread has left the receive loop no byte of this connection
-/// can reach the node any more: revoking is telling the thread, and waiting for it and for the requests that the node still works on (invariant Fence). It runs
-/// page-cache I/O inline, gathers the replies of all requests that one receive brought, and sends them with one call. Requests that the node completes later
-/// are answered on whichever thread completes them, without ever blocking it: what the socket does not take is left to the connection's thread.
+/// One thread serves the connection. It alone reads the socket and hands requests to the block node, so when that thread has left the receive loop no byte of
+/// this connection can reach the node any more: revoking is telling the thread, and waiting for it and for the requests that the node still works on (invariant
+/// Fence). It runs page-cache I/O inline, gathers the replies of all requests that one receive brought, and sends them with one call. Requests that the node
+/// completes later are answered on whichever thread completes them, without ever blocking it: what the socket does not take is left to the connection's thread.
 /// The first reason for the end wins.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The connection's thread disposes the socket when it ends.")]
@@ -74,7 +74,8 @@ internal sealed partial class ServerConnection : IExportUser, IBatchSink
     {
         try
         {
-            var channel = new HandshakeChannel(_socket, _options.HandshakeDeadline, () => Reason?.Message ?? (IsDraining ? "the server is being stopped" : null));
+            var channel = new HandshakeChannel(
+                _socket, _options.HandshakeDeadline, () => Reason?.Message ?? (IsDraining ? "the server is being stopped" : null));
             if (new ServerHandshake(channel, _catalog, Attach).Run() is not { } session)
                 return;
             _session = session;

@@ -3,7 +3,9 @@ using Replication.Testing;
 
 namespace Replication.Block.Tests.Secondary.Power;
 
-/// <summary>What a checkpoint under <c>Durability: power</c> does with what the mirror has written and no flush has covered. Invariants View, Atomic, Whole.</summary>
+/// <summary>
+/// What a checkpoint under <c>Durability: power</c> does with what the mirror has written and no flush has covered. Invariants View, Atomic, Whole.
+/// </summary>
 public sealed class CheckpointFlushTests
 {
     private static readonly BlockRange s_first = new(0, 2 * PowerGroup.BlockBytes);
@@ -162,7 +164,8 @@ public sealed class CheckpointFlushTests
         await Mirror.FillAsync(s_first, 0x22);
         _group.Before = (node, operation) => node switch
         {
-            "disk0.hidden" when operation == BlockOperation.Write => throw new BlockException(BlockErrorKind.NoSpace, node, operation, default, "told to be full"),
+            "disk0.hidden" when operation == BlockOperation.Write =>
+                throw new BlockException(BlockErrorKind.NoSpace, node, operation, default, "told to be full"),
             "disk0" when operation == BlockOperation.Flush => CountAsync(),
             _ => Task.CompletedTask,
         };

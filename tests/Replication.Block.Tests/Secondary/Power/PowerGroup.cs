@@ -42,7 +42,8 @@ internal sealed class PowerGroup
         if (state.Record.Current is null)
         {
             Guid id = Guid.NewGuid();
-            state.SaveManifest(new Manifest { Group = "vm", GroupId = id, Role = NodeRole.Secondary, History = [], Disks = [], BootId = Guid.Empty, Power = true });
+            state.SaveManifest(
+                new Manifest { Group = "vm", GroupId = id, Role = NodeRole.Secondary, History = [], Disks = [], BootId = Guid.Empty, Power = true });
             await state.Record.WriteAsync(new EpochRecord { GroupId = id, GenerationNumber = 0, GenerationId = Guid.Empty, Epoch = 0, Stage = NodeStage.None });
         }
 
@@ -75,7 +76,8 @@ internal sealed class PowerGroup
     /// <summary>Power is lost before the operation of that number from now on.</summary>
     public void CrashIn(int operations, Random random) => (_operationsLeft, _crash) = (operations, random);
 
-    public void CrashNow(Random random) => Left = new PowerGroup { _state = _state.Crash(random), _overlays = _overlays.Crash(random), Disk = Disk.Crash(random) };
+    public void CrashNow(Random random) =>
+        Left = new PowerGroup { _state = _state.Crash(random), _overlays = _overlays.Crash(random), Disk = Disk.Crash(random) };
 
     private BlockNode Decorate(BlockNode node) => new HookNode(node)
     {

@@ -136,7 +136,11 @@ internal sealed class PowerRun(Random random)
         BlockAssert.Equal(view, left.Disk.Snapshot());
         // No lost dirt: what differs from what the primary wrote is marked, there or here.
         for (int cell = 0; cell < _mirror.Length; cell++)
-            Assert.True(view[cell * Cell] == _mirror[cell] || _primaryMarks.Contains(cell) || left.Group.Disks[0].Dirty!.Bits[cell * Cell / PowerGroup.BlockBytes], $"sector {cell} differs from the primary's and is not marked");
+        {
+            Assert.True(
+                view[cell * Cell] == _mirror[cell] || _primaryMarks.Contains(cell) || left.Group.Disks[0].Dirty!.Bits[cell * Cell / PowerGroup.BlockBytes],
+                $"sector {cell} differs from the primary's and is not marked");
+        }
     }
 
     private static void Check(byte[] view, HashSet<byte>[] allowed, string stage)

@@ -6,8 +6,9 @@ using Replication.Testing;
 namespace Replication.Block.Tests.Secondary.Power;
 
 /// <summary>
-/// Random runs of a secondary under <c>Durability: power</c> that lose power at an operation of any of their files: of what was not flushed every sector is there in any version, or is not. After the
-/// reboot the view must be the last checkpoint's, with every guest write that a flush covered, and a failover must end in it.
+/// Random runs of a secondary under <c>Durability: power</c> that lose power at an operation of any of their files: of what was not flushed every sector is
+/// there in any version, or is not. After the reboot the view must be the last checkpoint's, with every
+/// guest write that a flush covered, and a failover must end in it.
 /// </summary>
 public sealed class PowerTests
 {
@@ -62,7 +63,10 @@ public sealed class PowerTests
             f.Power = true;
             f.Wrap["disk0.hidden"] = node => new HookNode(node)
             {
-                Before = (operation, range) => operation == BlockOperation.Flush && fails ? throw new BlockException(BlockErrorKind.Io, node.Name, operation, range, "told to fail") : Task.CompletedTask,
+                Before = (operation, range) =>
+                    operation == BlockOperation.Flush && fails
+                        ? throw new BlockException(BlockErrorKind.Io, node.Name, operation, range, "told to fail")
+                        : Task.CompletedTask,
             };
         });
         fails = true;

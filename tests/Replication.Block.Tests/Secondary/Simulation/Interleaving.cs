@@ -4,10 +4,13 @@ using Replication.Testing;
 
 namespace Replication.Block.Tests.Secondary.Simulation;
 
-/// <summary>One random run of a secondary: mirrored writes, guest reads and writes, checkpoints and a failover, with kills at any moment, against a model.</summary>
+/// <summary>
+/// One random run of a secondary: mirrored writes, guest reads and writes, checkpoints and a failover, with kills at any moment, against a model.
+/// </summary>
 /// <remarks>
-/// The model knows for each cell what the view and what the disk may show. A request that is under way may have happened or not; one that has completed has happened. A checkpoint makes the
-/// disk's cells the view's, at the moment when the gate is closed and nothing is under way; what waits at the gate then belongs to the next epoch.
+/// The model knows for each cell what the view and what the disk may show. A request that is under way may have happened or not; one that has completed has
+/// happened. A checkpoint makes the disk's cells the view's, at the moment when the gate is closed and nothing
+/// is under way; what waits at the gate then belongs to the next epoch.
 /// </remarks>
 internal sealed class Interleaving
 {

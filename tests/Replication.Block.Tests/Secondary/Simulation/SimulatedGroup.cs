@@ -30,7 +30,8 @@ internal sealed class SimulatedGroup
 
     public static async Task<SimulatedGroup> CreateAsync(int disks, Schedule schedule)
     {
-        var group = new SimulatedGroup(new MemoryFileStore(), new MemoryFileStore(), [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(LengthBytes, $"disk{i}"))], schedule);
+        var group = new SimulatedGroup(
+            new MemoryFileStore(), new MemoryFileStore(), [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(LengthBytes, $"disk{i}"))], schedule);
         await group.OpenAsync();
         return group;
     }
@@ -38,7 +39,8 @@ internal sealed class SimulatedGroup
     /// <summary>What a new process finds after a kill now.</summary>
     public async Task<SimulatedGroup> KilledAsync()
     {
-        var restarted = new SimulatedGroup(_state.Clone(), _overlays.Clone(), [.. Disks.Select(MemoryFileStore.Copy)], new Schedule(new Random(0)) { Immediate = true });
+        var restarted = new SimulatedGroup(
+            _state.Clone(), _overlays.Clone(), [.. Disks.Select(MemoryFileStore.Copy)], new Schedule(new Random(0)) { Immediate = true });
         await restarted.OpenAsync();
         return restarted;
     }
