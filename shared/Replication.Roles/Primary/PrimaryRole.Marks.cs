@@ -18,25 +18,6 @@ internal sealed partial class PrimaryRole
 
     private bool MarksTrusted => State.Record.Flags.HasFlag(EpochFlags.MarksTrusted);
 
-    /// <summary>Opens the graph of a primary where its record left it.</summary>
-    /// <exception cref="IOException">The state directory cannot be read or written.</exception>
-    public static async Task<PrimaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
-    {
-        var role = new PrimaryRole(context, disks);
-        try
-        {
-            await role.OpenMarksAsync();
-            return role;
-        }
-        catch
-        {
-            // A flush that failed is being recorded.
-            await context.SettledAsync();
-            await role.EndMarkingAsync();
-            throw;
-        }
-    }
-
     private async Task OpenMarksAsync()
     {
         if (MarksTrusted && (State.MayLackUnflushed || !await TryLoadMarksAsync()))

@@ -8,8 +8,6 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
-    private readonly CancellationTokenSource _stopping = new();
-
     public void RefuseHeldRequests()
     {
         if (_stage == NodeStage.Waiting)

@@ -29,6 +29,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     private readonly AsyncMutex _changes = new();
     private readonly IReplicationPeer? _peer;
     private readonly IMirrorTransport? _transport;
+    private readonly CancellationTokenSource _stopping = new();
     private volatile NodeStage _stage; // written under _changes
     private MirrorAttachment? _attachment; // guarded by _changes for writing; read anywhere
     private ProgressStatus? _progress; // an immutable snapshot, replaced by whoever makes progress
@@ -50,6 +51,25 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         // Before anybody can send a request: the exports may be served before Begin is called.
         if (_stage != NodeStage.Standalone)
             _holds.Add(_stage == NodeStage.Fenced ? HoldReason.Fenced : HoldReason.Unconfirmed);
+    }
+
+    /// <summary>Opens the graph of a primary where its record left it.</summary>
+    /// <exception cref="IOException">The state directory cannot be read or written.</exception>
+    public static async Task<PrimaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
+    {
+        var role = new PrimaryRole(context, disks);
+        try
+        {
+            await role.OpenMarksAsync();
+            return role;
+        }
+        catch
+        {
+            // A flush that failed is being recorded.
+            await context.SettledAsync();
+            await role.EndMarkingAsync();
+            throw;
+        }
     }
 
     public NodeRole Role => NodeRole.Primary;
