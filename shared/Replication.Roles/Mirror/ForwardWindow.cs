@@ -46,7 +46,8 @@ internal sealed class ForwardWindow(long limitBytes, MirrorSession session) : IF
                 return new ValueTask<ForwardRoom>(new ForwardRoom(true, null));
             }
 
-            // Where somebody has waited in vain there is no point in waiting before the peer says something; nor before there is room: what it says may be about copies, which take none.
+            // Where somebody has waited in vain there is no point in waiting before the peer says something; nor before
+            // there is room: what it says may be about copies, which take none.
             if (_inVain || session.IsPatienceSpent)
                 return default;
 
