@@ -61,8 +61,13 @@ internal static class PairCheckpoint
     private static bool Rehearse()
     {
         var begun = BeginCheckpointResponse.Parser.ParseFrom(
-            new BeginCheckpointResponse { Epoch = 1, Generation = new Generation { Number = 1, Id = s_id, ParentId = s_id },
-                Session = s_id, DrainMs = 1 }.ToByteArray());
+            new BeginCheckpointResponse
+            {
+                Epoch = 1,
+                Generation = new Generation { Number = 1, Id = s_id, ParentId = s_id },
+                Session = s_id,
+                DrainMs = 1
+            }.ToByteArray());
         _ = Commit(begun).ToByteArray();
         _ = CommitCheckpointResponse.Parser.ParseFrom(new CommitCheckpointResponse { Epoch = 1, CommitMs = 1 }.ToByteArray());
         _ = new EndCheckpointRequest { Epoch = 1, Outcome = CheckpointOutcome.Committed }.ToByteArray();

@@ -42,8 +42,11 @@ internal sealed class PairDirectory : IDisposable
     public string WriteSecondaryConfig(DrillOptions options, PairShape shape)
     {
         JsonObject config = Common(NodeSide.Secondary, options);
-        config["Mirror"] = new JsonObject { ["Listen"] = Array("nbd://127.0.0.1:0"),
-            ["Deadline"] = Ms(shape.LosesSecondary ? options.Outage.Deadline : Limits.MirrorDeadline) };
+        config["Mirror"] = new JsonObject
+        {
+            ["Listen"] = Array("nbd://127.0.0.1:0"),
+            ["Deadline"] = Ms(shape.LosesSecondary ? options.Outage.Deadline : Limits.MirrorDeadline)
+        };
         config["Overlay"] = new JsonObject
         {
             ["Directory"] = _overlays,

@@ -14,7 +14,8 @@ internal sealed partial class OverlayStore
         if (mayHaveSpilled && options.Spill is null)
         {
             throw new StateException($"the overlays in {options.Files.Path} may go on in a spill directory, and Overlay:Spill "
-                + "is not configured; configure it as it was") { Place = StatePlace.SpillDirectory };
+                + "is not configured; configure it as it was")
+            { Place = StatePlace.SpillDirectory };
         }
 
         var opened = new List<OverlayFile>();

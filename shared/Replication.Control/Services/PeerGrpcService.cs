@@ -75,8 +75,13 @@ internal sealed class PeerGrpcService(IReplicationNode node) : PeerService.PeerS
         PeerPosition position = await node.HoldAsync(
             Name(request.Group, "group"), Generation(request.Generation, "generation"), Milliseconds(request.LeaseMs, 1, "lease_ms"),
             context.CancellationToken);
-        return new HoldResponse { Stage = ToWire(position.Stage), Generation = ToWire(position.Generation),
-            Epoch = position.Epoch, PairId = ToWireOrNone(position.PairId) };
+        return new HoldResponse
+        {
+            Stage = ToWire(position.Stage),
+            Generation = ToWire(position.Generation),
+            Epoch = position.Epoch,
+            PairId = ToWireOrNone(position.PairId)
+        };
     });
 
     public override Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>

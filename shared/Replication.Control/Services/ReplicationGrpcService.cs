@@ -46,8 +46,12 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     {
         Versions.Check(request.Versions);
         VerifyResult result = await node.VerifyAsync(request.Repair, context.CancellationToken);
-        return new VerifyResponse { DifferingBytes = result.DifferingBytes, RepairedBytes = result.RepairedBytes,
-            ElapsedMs = (long)result.Elapsed.TotalMilliseconds };
+        return new VerifyResponse
+        {
+            DifferingBytes = result.DifferingBytes,
+            RepairedBytes = result.RepairedBytes,
+            ElapsedMs = (long)result.Elapsed.TotalMilliseconds
+        };
     });
 
     public override Task<CheckpointResponse> Checkpoint(CheckpointRequest request, ServerCallContext context) => VerbStatus.RunAsync(async () =>

@@ -117,12 +117,14 @@ internal static class WireMessages
     public static CommitRequest FromWire(V1.CommitCheckpointRequest request) =>
         new(
             Generation(request.Generation, "generation"), request.Epoch, Session(request.Session),
-            request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
+            request.AnsweredWrites)
+        { Attempt = Attempt(request.Attempt) };
 
     public static CommitRequest FromWire(V1.StopReplicationRequest request) =>
         new(
             Generation(request.Generation, "generation"), request.Epoch, Session(request.Session),
-            request.AnsweredWrites) { Attempt = Attempt(request.Attempt) };
+            request.AnsweredWrites)
+        { Attempt = Attempt(request.Attempt) };
 
     private static V1.DiskStatus ToWire(DiskStatus disk) => new()
     {

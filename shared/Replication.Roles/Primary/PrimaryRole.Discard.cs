@@ -48,8 +48,12 @@ internal sealed partial class PrimaryRole
             await State.BeginGenerationOverAsync(
                 position.History,
                 new Generation(number, _context.NewId(), State.Generation.Id, State.Record.Epoch),
-                record => record with { Stage = NodeStage.Standalone,
-                    Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
+                record => record with
+                {
+                    Stage = NodeStage.Standalone,
+                    Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted),
+                    PairId = Guid.Empty
+                });
             Transition(NodeStage.Standalone);
             Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number), ("discarded", theirs));
             _holds.Remove(HoldReason.Fenced | HoldReason.Unconfirmed | HoldReason.WaitedTooLong | HoldReason.RecordFailed);

@@ -56,8 +56,12 @@ internal sealed partial class PrimaryRole
             {
                 await State.BeginGenerationAsync(
                     State.Generation.Next(_context.NewId(), State.Record.Epoch),
-                    record => record with { Stage = NodeStage.Standalone,
-                        Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted), PairId = Guid.Empty });
+                    record => record with
+                    {
+                        Stage = NodeStage.Standalone,
+                        Flags = record.Flags & ~(EpochFlags.HadPeer | EpochFlags.MarksTrusted),
+                        PairId = Guid.Empty
+                    });
                 Transition(NodeStage.Standalone);
                 Journal.Publish(EventTypes.FailoverCompleted, ("node", "primary"), ("generation", State.Generation.Number));
             }

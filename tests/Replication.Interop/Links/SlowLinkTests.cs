@@ -23,8 +23,14 @@ public sealed class SlowLinkTests : InteropTest
     public async Task A_full_window_over_one_gigabit_is_no_reason_to_detach(string acknowledge, string window, int requestBytes)
     {
         Random random = DeterministicRandom.Create();
-        var options = new PairOptions { Acknowledge = acknowledge, Deadline = "1s", Window = window,
-            DiskLengthsBytes = [256 * MiB], Link = new Link(GigabitBytes, TimeSpan.FromMilliseconds(1)) };
+        var options = new PairOptions
+        {
+            Acknowledge = acknowledge,
+            Deadline = "1s",
+            Window = window,
+            DiskLengthsBytes = [256 * MiB],
+            Link = new Link(GigabitBytes, TimeSpan.FromMilliseconds(1))
+        };
         Pair pair = await StartNodesAsync(options);
         await pair.DoAsync("start", "--sync", "none");
         await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { RequestBytes = requestBytes, Disjoint = true });

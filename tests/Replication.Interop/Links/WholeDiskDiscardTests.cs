@@ -19,8 +19,13 @@ public sealed class WholeDiskDiscardTests : InteropTest
     public async Task A_whole_disk_is_discarded_without_a_detach_and_both_disks_end_equal(string acknowledge)
     {
         Random random = DeterministicRandom.Create();
-        var options = new PairOptions { Acknowledge = acknowledge, Deadline = "1s", DiskLengthsBytes = [DiskBytes],
-            Fill = (_, primary, secondary) => Fill(random, primary, secondary) };
+        var options = new PairOptions
+        {
+            Acknowledge = acknowledge,
+            Deadline = "1s",
+            DiskLengthsBytes = [DiskBytes],
+            Fill = (_, primary, secondary) => Fill(random, primary, secondary)
+        };
         Pair pair = await StartNodesAsync(options);
         await pair.DoAsync("start", "--sync", "none");
         await using NbdClientNode guest = await pair.Primary.ConnectAsync();

@@ -34,8 +34,13 @@ internal sealed class Pair : IAsyncDisposable
         Node primary = CreateNode(Binaries.Primary, directory, "p", options, settings =>
         {
             settings["Peer"] = new JsonObject { ["WaitAtStart"] = options.WaitAtStart };
-            settings["Mirror"] = new JsonObject { ["Acknowledge"] = options.Acknowledge, ["Deadline"] = options.Deadline,
-                ["Window"] = options.Window, ["Resync"] = options.Resync };
+            settings["Mirror"] = new JsonObject
+            {
+                ["Acknowledge"] = options.Acknowledge,
+                ["Deadline"] = options.Deadline,
+                ["Window"] = options.Window,
+                ["Resync"] = options.Resync
+            };
             SetFaults(settings, options.PrimaryFaults);
         });
         Node secondary = CreateNode(Binaries.Secondary, directory, "s", options, settings =>

@@ -240,7 +240,8 @@ internal sealed class SimulatedHost
         Overlay = new OverlayOptions("/overlay", _settings.BlockBytes, _settings.OverlayLimitBytes, _settings.OverlayLimitBytes * 3 / 4),
         Mirror = new MirrorOptions(
             _settings.Acknowledge, _settings.Deadline, _settings.WindowBytes,
-            AllowPlain: false) { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },
+            AllowPlain: false)
+        { Resync = _settings.Resync, ResyncRate = _settings.ResyncRate },
         Peer = new PeerOptions("peer", "peer-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = Name,
     };

@@ -106,7 +106,8 @@ public sealed class DrillTests
         scenario,
         new DrillOptions(
             2, SizeBytes, TimeSpan.FromSeconds(scenario == "primary-dies" ? 1 : 1.5),
-            7) { Outage = fault == Fault.GuestWaitsForTheOutagesEnd ? s_strict : s_patient },
+            7)
+        { Outage = fault == Fault.GuestWaitsForTheOutagesEnd ? s_strict : s_patient },
         _ =>
         {
             onPair?.Invoke();

@@ -124,7 +124,8 @@ public sealed class RealDrillTests : IDisposable
         Assert.True(File.Exists(s_program), $"{s_program} is not built");
         // A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
         var start = new ProcessStartInfo(
-            "/usr/bin/env", ["--default-signal=INT", s_program, "drill", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            "/usr/bin/env", ["--default-signal=INT", s_program, "drill", .. args])
+        { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["TMPDIR"] = _temporary;
         return Process.Start(start)!;
     }
