@@ -37,7 +37,7 @@ internal sealed class Life
             OverlayLimitBytes = PairSettings.AmpleOverlayBytes,
             DisksAreEqual = false,
             // Several requests are under way most of the time, and none of them for long.
-            Storage = new MediumProfile(0.3, Scheduler.Ticks(0.5), Scheduler.Ticks(4), Scheduler.Ticks(4)),
+            Storage = new MediumProfile(0.3, Scheduler.Ticks(0.5), Scheduler.Ticks(4), Scheduler.Ticks(4), MediumProfile.SlowShare),
             Durability = crash == Crash.Power ? Durability.Power : Durability.Process,
         };
         Pair = new Pair(Scheduler, settings, Tell) { FailuresAreExpected = true };

@@ -68,7 +68,7 @@ internal sealed class MediumNode : BlockNode
             Begin();
         return new ValueTask(done.Task);
 
-        void Begin() => _process.Scheduler.Schedule(_process, _profile.Delay(random, operation == BlockOperation.Flush), Arrive);
+        void Begin() => _process.Scheduler.Schedule(_process, _profile.Delay(random, operation), Arrive);
 
         // Applied first, answered a little later: others may read in between.
         void Arrive()

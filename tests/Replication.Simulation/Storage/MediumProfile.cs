@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Simulation.Scheduling;
 
 namespace Replication.Simulation.Storage;
@@ -7,18 +8,22 @@ namespace Replication.Simulation.Storage;
 /// <param name="Usual">Most other requests take up to this, in ticks.</param>
 /// <param name="Slow">Some take up to this.</param>
 /// <param name="Flush">A flush takes up to this.</param>
-internal sealed record MediumProfile(double AtOnce, long Usual, long Slow, long Flush)
+/// <param name="SlowReads">Share of the reads that are slow, as on a disk that seeks: writes pass them.</param>
+internal sealed record MediumProfile(double AtOnce, long Usual, long Slow, long Flush, double SlowReads)
 {
+    public const double SlowShare = 0.05;
+
     public static MediumProfile Draw(Random random) => new(
         random.Next(3) switch { 0 => 0, 1 => 0.5, _ => 0.9 },
         Scheduler.Ticks(random.Next(2) == 0 ? 0.2 : 3),
         Scheduler.Ticks(random.Next(2) == 0 ? 5 : 30),
-        Scheduler.Ticks(random.Next(2) == 0 ? 20 : 200));
+        Scheduler.Ticks(random.Next(2) == 0 ? 20 : 200),
+        random.Next(2) == 0 ? SlowShare : 0.5);
 
-    public long Delay(Random random, bool isFlush)
+    public long Delay(Random random, BlockOperation operation)
     {
-        if (isFlush)
+        if (operation == BlockOperation.Flush)
             return random.NextInt64(Flush);
-        return random.Next(20) == 0 ? random.NextInt64(Slow) : random.NextInt64(Usual);
+        return random.NextInt64(random.NextDouble() < (operation == BlockOperation.Read ? SlowReads : SlowShare) ? Slow : Usual);
     }
 }

@@ -1,3 +1,4 @@
+using Replication.Block.State;
 using Replication.Simulation.Cluster;
 using Replication.Simulation.Scheduling;
 
@@ -60,7 +61,8 @@ internal sealed partial class Episode
     // The commit takes a few writes, and is over before anything else could happen to it: what it clears of the overlays' marks is the heart of it.
     private void DieInCommit()
     {
-        if (_strike == 0)
+        // Beside a frozen primary it is the freeze that is looked at.
+        if (_strike == 0 || _thaws)
             return;
         int which = _random.Next(6);
         if (which == 0)
@@ -154,7 +156,7 @@ internal sealed partial class Episode
 
     private void FailOver()
     {
-        if (_trouble > 0 && _random.Next(3) == 0)
+        if (_freezesThrough)
             FreezeThroughFailover();
         else
             Verb(() => _controller.Failover(_pair.Secondary, force: _random.Next(2) == 0));
@@ -163,15 +165,30 @@ internal sealed partial class Episode
     // A paused VM: its secondary is promoted meanwhile, without its answer, and it goes on as if nothing had happened.
     private void FreezeThroughFailover()
     {
-        if (_pair.PromotedAt is not null || !_pair.Primary.IsUp || !_pair.Secondary.IsUp || _controller.UnderWay.Count > 0)
+        if (_pair.PromotedAt is not null || _controller.UnderWay.Count > 0)
             return;
-        // Calm before it, so that nothing but the freeze is in the primary's way when it goes on.
-        if (!_pair.IsFaulty && Quiesce(TimeSpan.FromSeconds(2).Ticks))
-            _scheduler.RunFor(Scheduler.Ticks(400));
+        // Calm before it, so that nothing but the freeze is in the primary's way when it goes on; first of all there has to be a pair.
+        _calmUntil = Steps + 100;
+        if (PrimaryStage != NodeStage.Replicating)
+        {
+            Heal();
+            Continue();
+            Mend();
+            return;
+        }
+
+        if (_pair.IsFaulty || !Quiesce(TimeSpan.FromSeconds(2).Ticks))
+            return;
+        _scheduler.RunFor(Scheduler.Ticks(1400));
+        _calmUntil = 0;
         Stop(_pair.Primary);
         _controller.Failover(_pair.Secondary, force: true);
         _sleepsUntil = _scheduler.Now + TimeSpan.FromSeconds(_random.Next(6, 9)).Ticks;
         _thaws = true;
+        // Promoted by now: its hold's question has a patience of 5 s. Then what the primary's guest has sent meanwhile.
+        _scheduler.Schedule(_pair.World, TimeSpan.FromSeconds(5.4).Ticks, _pair.Observe);
+        for (int i = 0; i < GuestDepth / 2; i++)
+            _scheduler.Schedule(_pair.World, TimeSpan.FromSeconds(5.5).Ticks, () => Write(_pair.Primary));
     }
 
     private void Continue()

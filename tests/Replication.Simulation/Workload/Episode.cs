@@ -32,6 +32,8 @@ internal sealed partial class Episode
     private bool _thaws;
     private readonly int _pace;
     private readonly int _failsOverAt;
+    private readonly bool _freezesThrough;
+    private int _calmUntil;
     private int _stepsAfterPromotion;
 
     public Episode(Scheduler scheduler, Action<string> tell)
@@ -45,6 +47,7 @@ internal sealed partial class Episode
         _pace = _random.Next(3) switch { 0 => 4, 1 => 15, _ => 60 };
         _failsOverAt = _random.Next(60, 400);
         Arrange();
+        _freezesThrough = _trouble > 0 && _random.Next(3) == 0;
         // A first commit makes the pair; there is one of it for many later ones.
         _pair.AtCommitted = () => Strike(PrimaryStage == NodeStage.Syncing ? 0.35 : _strike, _strikes.Draw(_random));
         _pair.AtHeld = FreezeWhileHeld;
@@ -182,6 +185,7 @@ internal sealed partial class Episode
         _work.Add(_random.Next(2) == 0 ? 15 : 30, () => Write(_pair.Secondary));
         _work.Add(5, () => Read(_pair.Primary));
         _work.Add(14, () => Read(_pair.Secondary));
+        _work.Add(5, Meet);
         _work.Add(3, () => Flush(_random.Next(2) == 0 ? _pair.Primary : _pair.Secondary));
         _work.Add(5, () => _scheduler.RunFor(Scheduler.Ticks(_random.Next(1, 60))));
         _work.Add(_random.Next(2), () => _scheduler.RunFor(Scheduler.Ticks(_random.Next(200, 3000))));
@@ -214,7 +218,7 @@ internal sealed partial class Episode
         // The commit is short, and so is the time in which an old primary finds out.
         if (_pair.PromotedAt is not null && _trouble > 0 && _random.Next(4) == 0)
             return _aftermath.Draw(_random);
-        if (_random.NextDouble() < _trouble)
+        if (Steps > _calmUntil && _random.NextDouble() < _trouble)
             return _troubles.Draw(_random);
         // Most pairs end in a failover: what it needs and what it leaves is half of what there is to see.
         if (Steps > _failsOverAt && _pair.PromotedAt is null && _random.Next(10) == 0)
