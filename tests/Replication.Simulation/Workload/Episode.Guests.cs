@@ -22,14 +22,20 @@ internal sealed partial class Episode
         _pair.Issue(host, BlockOperation.Read, disk, _random.Next(4) == 0 ? new BlockRange(0, _pair.Settings.DiskBytes[disk]) : DrawRange(disk));
     }
 
-    // A reader of the secondary and both sides' writers at one block, each a little after the one before: what the reader sees depends on how far each of them is.
+    // A reader of the secondary and both sides' writers at one block, each a little after the one before: what the reader sees
+    // depends on how far each of them is.
     private void Meet()
     {
         int disk = _random.Next(_pair.Settings.DiskBytes.Length);
         long block = _pair.Settings.BlockBytes;
         long first = _random.NextInt64((_pair.Settings.DiskBytes[disk] + block - 1) / block) * block;
         var range = new BlockRange(first, Math.Min(block, _pair.Settings.DiskBytes[disk] - first));
-        (SimulatedHost Host, BlockOperation Kind)[] three = [(_pair.Secondary, BlockOperation.Read), (_pair.Secondary, BlockOperation.Write), (_pair.Primary, BlockOperation.Write)];
+        (SimulatedHost Host, BlockOperation Kind)[] three =
+        [
+            (_pair.Secondary, BlockOperation.Read),
+            (_pair.Secondary, BlockOperation.Write),
+            (_pair.Primary, BlockOperation.Write),
+        ];
         if (_random.Next(2) == 0)
             _random.Shuffle(three);
         foreach ((SimulatedHost host, BlockOperation kind) in three)
