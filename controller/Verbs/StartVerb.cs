@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Colo.Protocol.V1;
+using Google.Protobuf;
 using Replication.Controller.CommandLine;
 using Replication.Controller.Nodes;
 using Replication.Controller.Output;
@@ -42,8 +43,18 @@ internal sealed class StartVerb : Verb
     {
         (NodeClient primary, NodeClient secondary) = (context.Primary, context.Secondary);
         // Both answer before either is changed.
-        await Task.WhenAll(primary.GetStatusAsync(context.Cancellation), secondary.GetStatusAsync(context.Cancellation));
-        StartResponse started = await RunAsync(primary, secondary, context);
+        NodeStatus[] before = await Task.WhenAll(primary.GetStatusAsync(context.Cancellation), secondary.GetStatusAsync(context.Cancellation));
+        StartResponse started;
+        try
+        {
+            started = await RunAsync(primary, secondary, context);
+        }
+        catch (CliException e) when (e.ExitCode == ExitCode.Refused && before[1].Stage is (NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done))
+        {
+            // A promoted secondary refuses before its primary is asked, so this is who can say where the two stand.
+            throw new CliException(ExitCode.Refused, $"{e.Message}; the secondary is at {PositionOf(before[1])}, the primary at {PositionOf(before[0])}", e);
+        }
+
         context.Output.Result(
             new Document(started.Generation.Number, WireNames.Id(started.Generation.Id), started.Epoch, started.SyncedBytes, started.ElapsedMs),
             console => console.MarkupLine(
@@ -58,6 +69,9 @@ internal sealed class StartVerb : Verb
         using ProgressDisplay progress = context.Output.Progress();
         return await PairStart.RunAsync(primary, secondary, request, status => progress.ShowOf(status), context.Cancellation);
     }
+
+    private static string PositionOf(NodeStatus status) =>
+        $"generation {status.Generation?.Number ?? 0} ({WireNames.Id(status.Generation?.Id ?? ByteString.Empty)}) epoch {status.Epoch}";
 
     private SyncMode SyncOf(VerbContext context) => context.Parsed.GetValue(_sync) switch
     {

@@ -36,6 +36,17 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_start_that_a_promoted_secondary_refuses_says_where_both_stand()
+    {
+        _pair.Primary.Status = () => new NodeStatus { Stage = NodeStage.Standalone, Generation = FakePairNodes.GenerationOf(2), Epoch = 5 };
+        _pair.Secondary.Status = () => new NodeStatus { Stage = NodeStage.Done, Generation = FakePairNodes.GenerationOf(3), Epoch = 7 };
+        _pair.Secondary.Failures["Start"] = new Status(StatusCode.FailedPrecondition, "start is refused: the secondary is done");
+        (await _pair.RunAsync("start")).AssertFailed(
+            4, $"the secondary is at generation 3 ({FakePairNodes.IdHex}) epoch 7, the primary at generation 2 ({FakePairNodes.IdHex}) epoch 5");
+        Assert.DoesNotContain("Start", _pair.Primary.Calls);
+    }
+
+    [Fact]
     public async Task Start_may_take_longer_than_the_timeout_while_the_node_answers_its_status()
     {
         _pair.Primary.StartAnswer = new StartResponse { Generation = FakePairNodes.GenerationOf(1) };
