@@ -8,6 +8,8 @@ internal sealed class GlobalOptions
     public const string PrimaryVariable = "COLOCTL_PRIMARY";
     public const string SecondaryVariable = "COLOCTL_SECONDARY";
 
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(5);
+
     public Option<string> Primary { get; } = new("--primary")
     {
         Description = $"Control address of the primary: http://HOST:PORT or unix:/path (or {PrimaryVariable})",
@@ -28,12 +30,12 @@ internal sealed class GlobalOptions
         Recursive = true,
     };
 
-    public Option<TimeSpan> Timeout { get; } = new("--timeout")
+    // Without a default of its own, which the help would print in a form that is not accepted here.
+    public Option<TimeSpan?> Timeout { get; } = new("--timeout")
     {
-        Description = "A node that does not answer for this long counts as unreachable",
+        Description = "A node that does not answer for this long counts as unreachable [default: 5s]",
         HelpName = "DURATION",
-        DefaultValueFactory = _ => TimeSpan.FromSeconds(5),
-        CustomParser = DurationText.Parse,
+        CustomParser = result => DurationText.Parse(result),
         Recursive = true,
     };
 

@@ -15,7 +15,7 @@ internal sealed class VerbContext : IDisposable
         Parsed = parsed;
         Cancellation = cancellationToken;
         Time = environment.Time;
-        Timeout = parsed.GetValue(options.Timeout);
+        Timeout = parsed.GetValue(options.Timeout) ?? GlobalOptions.DefaultTimeout;
         Output = new Terminal(environment, parsed.GetValue(options.Json));
         _primary = Open(NodeSide.Primary, options.Primary, GlobalOptions.PrimaryVariable, environment);
         _secondary = Open(NodeSide.Secondary, options.Secondary, GlobalOptions.SecondaryVariable, environment);

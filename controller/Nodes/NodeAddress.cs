@@ -11,6 +11,9 @@ internal sealed record NodeAddress(string Text)
     // The kernel's sockaddr_un holds 108 bytes with the terminating zero.
     private const int MaxSocketPathBytes = 107;
 
+    /// <summary>A Unix socket's.</summary>
+    public bool IsSocket => Text.StartsWith("unix:", StringComparison.Ordinal);
+
     public static bool TryParse(string text, [NotNullWhen(true)] out NodeAddress? address, [NotNullWhen(false)] out string? reason)
     {
         (address, reason) = text switch

@@ -18,7 +18,7 @@ internal static class NodeFailure
             StatusCode.Unimplemented => $"{node}: is no node of this version ({e.Status.Detail})",
             _ when e.Status.Detail.Length == 0 => $"{node}: {e.StatusCode}",
             _ when e.Status.Detail.StartsWith(target, StringComparison.Ordinal) => node + e.Status.Detail[target.Length..],
-            _ => $"{node}: {e.Status.Detail}",
+            _ => $"{node}: {(node.Address.IsSocket ? e.Status.Detail.Replace(target, node.Address.Text, StringComparison.Ordinal) : e.Status.Detail)}",
         };
         return new CliException(ExitCodeOf(e.StatusCode), message, e);
     }

@@ -22,19 +22,35 @@ internal sealed class DrillVerb : Verb
         DefaultValueFactory = _ => "primary-dies",
     }.AcceptOnlyFromAmong([.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]);
 
-    private readonly Option<int> _disks = new("--disks") { Description = "Number of disks", HelpName = "N", DefaultValueFactory = _ => 3 };
-
-    private readonly Option<long> _size = new("--size")
+    private readonly Option<int> _disks = new("--disks")
     {
-        Description = "Length of each disk",
-        HelpName = "SIZE",
-        DefaultValueFactory = _ => DefaultSizeBytes,
-        CustomParser = SizeText.Parse,
+        Description = "Number of disks",
+        HelpName = "N",
+        DefaultValueFactory = _ => 3,
+        CustomParser = NumberText.Parse<int>,
     };
 
-    private readonly Option<int> _seconds = new("--seconds") { Description = "How long the guests write", HelpName = "T", DefaultValueFactory = _ => 8 };
+    private readonly Option<long?> _size = new("--size")
+    {
+        Description = "Length of each disk [default: 64 MiB and 512 bytes]",
+        HelpName = "SIZE",
+        CustomParser = result => SizeText.Parse(result),
+    };
 
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "Repeats a drill's content and requests", HelpName = "N" };
+    private readonly Option<int> _seconds = new("--seconds")
+    {
+        Description = "How long the guests write, in seconds",
+        HelpName = "T",
+        DefaultValueFactory = _ => 8,
+        CustomParser = NumberText.Parse<int>,
+    };
+
+    private readonly Option<ulong?> _seed = new("--seed")
+    {
+        Description = "Repeats a drill's content and requests",
+        HelpName = "N",
+        CustomParser = result => NumberText.Parse<ulong>(result),
+    };
 
     private readonly Option<string> _report = new("--report") { Description = "Write drill.json and junit.xml there", HelpName = "DIR" };
 
@@ -119,7 +135,7 @@ internal sealed class DrillVerb : Verb
     {
         int disks = Within(_disks.Name, context.Parsed.GetValue(_disks), Limits.Disks);
         int seconds = Within(_seconds.Name, context.Parsed.GetValue(_seconds), Limits.Seconds);
-        long sizeBytes = context.Parsed.GetValue(_size);
+        long sizeBytes = context.Parsed.GetValue(_size) ?? DefaultSizeBytes;
         if (sizeBytes % 512 != 0 || sizeBytes < Limits.MinDiskBytes)
             throw CliException.Usage($"--size: {sizeBytes} is no multiple of 512 bytes from {SizeText.Format(Limits.MinDiskBytes)} on");
         if (sizeBytes > Limits.TotalDiskBytes / disks)

@@ -13,7 +13,13 @@ internal sealed class EventsVerb : Verb
 {
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(1);
 
-    private readonly Option<ulong> _from = new("--from") { Description = "First number to show, of each node (default: the oldest kept)", HelpName = "N" };
+    private readonly Option<ulong> _from = new("--from")
+    {
+        Description = "First number to show, of each node [default: the oldest kept]",
+        HelpName = "N",
+        CustomParser = NumberText.Parse<ulong>,
+    };
+
     private readonly Option<bool> _follow = new("--follow") { Description = "Go on with what happens" };
 
     public EventsVerb(VerbHost host)

@@ -92,6 +92,12 @@ public static class ControlChannel
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            // So a path is called that does not exist; the system's own text for the code speaks of an address of this machine.
+            socket.Dispose();
+            throw new SocketException((int)e.SocketErrorCode, "there is no such socket");
+        }
         catch
         {
             socket.Dispose();

@@ -44,6 +44,30 @@ public sealed class UsageTests
     public async Task What_is_not_built_yet_is_refused_by_name(string message, params string[] args) => (await Run.OfAsync(args)).AssertFailed(2, message);
 
     [Theory]
+    [InlineData("a verb is missing; coloctl --help lists them")]
+    [InlineData("--from: 'minus' is not a whole number from 0 to 18446744073709551615\n", "events", "--from", "minus")]
+    [InlineData("--disks: 'many' is not a whole number", "drill", "--disks", "many")]
+    [InlineData("--seed: '-1' is not a whole number", "drill", "--seed", "-1")]
+    [InlineData("--timeout: 'soon' is not a duration such as 500ms, 2s or 1m\n", "status", "--timeout", "soon")]
+    public async Task A_wrong_line_is_explained_in_the_words_of_its_user(string message, params string[] args) => (await Run.OfAsync(args)).AssertFailed(2, message);
+
+    [Fact]
+    public async Task A_socket_that_is_not_there_is_called_so()
+    {
+        Run run = await Run.OfAsync("--primary", "unix:/nowhere/socket", "checkpoint", "--secondary", "unix:/nowhere/socket");
+        run.AssertFailed(3, "unix:/nowhere/socket cannot be reached: there is no such socket");
+    }
+
+    [Fact]
+    public async Task Defaults_stand_in_the_help_as_they_are_typed()
+    {
+        Run help = await Run.OfAsync("drill", "--help");
+        Assert.Contains("[default: 5s]", help.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("00:00:05", help.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("67109376", help.Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("https://127.0.0.1:1", "TLS")]
     [InlineData("nbd://127.0.0.1:1", "no control address")]
     [InlineData("127.0.0.1:1", "no control address")]
