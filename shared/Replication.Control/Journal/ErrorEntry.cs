@@ -15,6 +15,8 @@ internal sealed record ErrorEntry(
         return new RecordedError(Seq, TimeUnixMs, failure, Count, Advice.For(failure));
     }
 
+    /// <summary>One line; what is no disk's, or no range's, names none.</summary>
     public override string ToString() =>
-        $"case {(int)Case} on {Disk} at {OffsetBytes}+{LengthBytes} in epoch {Epoch}: {Message}{(Count > 1 ? $" ({Count} times)" : "")}";
+        $"case {(int)Case}{(Disk.Length > 0 ? $" on {Disk}" : "")}{(LengthBytes > 0 ? $" at {OffsetBytes}+{LengthBytes}" : "")}"
+        + $" in epoch {Epoch}: {Message}{(Count > 1 ? $" ({Count} times)" : "")}";
 }

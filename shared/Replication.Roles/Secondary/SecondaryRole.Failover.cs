@@ -87,7 +87,7 @@ internal sealed partial class SecondaryRole
         {
             if (!cancellationToken.IsCancellationRequested)
             {
-                _context.Log.PrimaryNotHeld(e.Message);
+                _context.Log.PrimaryNotHeld(ReasonOf(e, askFor));
                 return (null, null);
             }
 
@@ -173,10 +173,13 @@ internal sealed partial class SecondaryRole
         }
         catch (Exception e) when (e is VerbException or OperationCanceledException)
         {
-            _context.Log.PrimaryNotReleased(e.Message);
+            _context.Log.PrimaryNotReleased(ReasonOf(e, askFor));
             return false;
         }
     }
+
+    private static string ReasonOf(Exception e, TimeSpan askedFor) =>
+        e is OperationCanceledException ? $"it did not answer within {askedFor.TotalMilliseconds:0} ms" : e.Message;
 
     private void RunCommit()
     {

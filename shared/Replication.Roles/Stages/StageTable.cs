@@ -94,13 +94,15 @@ internal static class StageTable
 
     private static string Advice(NodeRole role, NodeStage stage) => (role, stage) switch
     {
-        (NodeRole.Primary, NodeStage.Standalone or NodeStage.Detached or NodeStage.Stopped) or (NodeRole.Secondary, NodeStage.None) => "; run start first",
+        (NodeRole.Primary, NodeStage.Standalone or NodeStage.Stopped) or (NodeRole.Secondary, NodeStage.None) => "; run start first",
+        (NodeRole.Primary, NodeStage.Detached) => "; run resync first",
         (NodeRole.Primary, NodeStage.Replicating) => " already",
         (NodeRole.Primary, NodeStage.Waiting) => "; it waits for its peer to confirm its generation",
         (NodeRole.Primary, NodeStage.Fenced) => "; its peer has been promoted, a newer generation is in force",
         (NodeRole.Primary, NodeStage.Resyncing) => "; wait until resync has returned",
         (NodeRole.Primary, NodeStage.Syncing) or (NodeRole.Secondary, NodeStage.Syncing) => "; wait until start has returned",
         (NodeRole.Secondary, NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done) => "; it has been promoted",
+        (NodeRole.Secondary, NodeStage.Stopped) => "; replication has ended in order, and its disk is what the primary's was then",
         (NodeRole.Secondary, NodeStage.Inconsistent) => "; its overlays cannot be trusted, run start",
         _ => "",
     };

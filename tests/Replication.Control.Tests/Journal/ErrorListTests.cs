@@ -34,6 +34,15 @@ public sealed class ErrorListTests
     }
 
     [Fact]
+    public void An_error_of_no_disk_and_no_range_names_none()
+    {
+        using var directory = new JournalDirectory();
+        using NodeJournal journal = directory.Open();
+        journal.Report(Failure(FailureCase.Forwarding, "", 3) with { OffsetBytes = 0, LengthBytes = 0 });
+        Assert.Equal("case 2 in epoch 3: no answer", journal.OldestError);
+    }
+
+    [Fact]
     public void An_acknowledgement_is_saved_before_it_is_answered()
     {
         using var directory = new JournalDirectory();

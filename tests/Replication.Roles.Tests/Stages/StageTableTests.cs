@@ -63,6 +63,13 @@ public sealed class StageTableTests
         Assert.Equal("failover is refused: the secondary is none; run start first", refusal.Message);
     }
 
+    [Fact]
+    public void A_refusal_says_the_way_out()
+    {
+        var refusal = Assert.Throws<VerbException>(() => StageTable.Check(NodeRole.Primary, NodeStage.Detached, Verb.Stop));
+        Assert.Equal("stop is refused: the primary is detached; run resync first", refusal.Message);
+    }
+
     // The stages that may follow.
     private static readonly (NodeRole Role, NodeStage Stage, NodeStage[] Next)[] s_next =
     [
