@@ -76,11 +76,14 @@ internal static class Cli
         return root;
     }
 
-    /// <summary>Of several errors the one that names what stands on the line, not the one that says what is missing there. A line of ours ends without a full stop.</summary>
+    /// <summary>
+    /// Of several errors the one that names what stands on the line, not the one that says what is missing there. A line of ours ends without a full stop.
+    /// </summary>
     private static string Explain(ParseResult parsed) => parsed.Tokens.Count == 0
         ? "a verb is missing; coloctl --help lists them"
         : (parsed.Errors.Select(e => e.Message)
-            .FirstOrDefault(message => parsed.UnmatchedTokens.Any(token => message.Contains($"'{token}'", StringComparison.Ordinal))) ?? parsed.Errors[0].Message).TrimEnd('.');
+            .FirstOrDefault(message => parsed.UnmatchedTokens.Any(token => message.Contains($"'{token}'", StringComparison.Ordinal)))
+            ?? parsed.Errors[0].Message).TrimEnd('.');
 
     private static int Fail(CliEnvironment environment, ExitCode exitCode, string message)
     {

@@ -12,8 +12,8 @@ internal static class NumberText
     {
         if (T.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out T number))
             return number;
-        result.AddError(string.Create(
-            CultureInfo.InvariantCulture, $"{((OptionResult)result.Parent!).Option.Name}: '{result.Tokens[0].Value}' is not a whole number from 0 to {T.MaxValue}."));
+        string name = ((OptionResult)result.Parent!).Option.Name;
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}: '{result.Tokens[0].Value}' is not a whole number from 0 to {T.MaxValue}."));
         return default;
     }
 }

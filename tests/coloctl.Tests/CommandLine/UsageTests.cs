@@ -49,7 +49,8 @@ public sealed class UsageTests
     [InlineData("--disks: 'many' is not a whole number", "drill", "--disks", "many")]
     [InlineData("--seed: '-1' is not a whole number", "drill", "--seed", "-1")]
     [InlineData("--timeout: 'soon' is not a duration such as 500ms, 2s or 1m\n", "status", "--timeout", "soon")]
-    public async Task A_wrong_line_is_explained_in_the_words_of_its_user(string message, params string[] args) => (await Run.OfAsync(args)).AssertFailed(2, message);
+    public async Task A_wrong_line_is_explained_in_the_words_of_its_user(string message, params string[] args) =>
+        (await Run.OfAsync(args)).AssertFailed(2, message);
 
     [Fact]
     public async Task A_socket_that_is_not_there_is_called_so()
