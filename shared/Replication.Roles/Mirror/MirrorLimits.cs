@@ -81,7 +81,7 @@ internal static class MirrorLimits
 
     /// <summary>
     /// Data of one copy beside a guest: two of them keep a peer busy for about as long as a few of the guest's own
-    /// writes do, so its 99th percentile stays within three times its usual.
+    /// writes do.
     /// </summary>
     public const int GuestCopyPieceBytes = 128 << 10;
 
