@@ -20,8 +20,8 @@ internal static class Advice
             "The old content of a block could not be kept, so the mirrored write was refused; the secondary's view is still valid. Make room in "
             + "Overlay:Directory or repair what is under it and under the secondary disk, then `coloctl resync`.",
         FailureCase.SecondaryDisk =>
-            "Check the device and the file system under the secondary disk (kernel log, SMART), then `coloctl resync`. A disk that was "
-            + "replaced needs `coloctl start --sync full`.",
+            "Check the device and the file system under the secondary disk (kernel log, SMART), then `coloctl resync`; where a verify has found that the "
+            + "disks differ, `coloctl verify --repair`. A disk that was replaced needs `coloctl start --sync full`.",
         FailureCase.ActiveDisk =>
             "The secondary's guest got this error. Make room in Overlay:Directory or repair what is under it; the next checkpoint begins with empty overlays.",
         FailureCase.EmptyOverlay =>
