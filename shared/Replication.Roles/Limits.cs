@@ -26,6 +26,9 @@ internal static class Limits
     /// <summary>The longest sleep of a sync that is paced, before it looks whether it is still wanted.</summary>
     public static readonly TimeSpan PaceStep = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The longest rest between two copies beside a guest that writes: one that waited for a peer's hiccup is not paid for with seconds.</summary>
+    public static readonly TimeSpan LongestGuestRest = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Waits that are calculated ahead: with each about twice the one before, the cap is reached long before the last.</summary>
     public const int ReconnectWaits = 12;
 

@@ -20,6 +20,7 @@ public sealed class RawFile : BlockNode
     private readonly PosixFile _file;
     private readonly BlockingWorkers _workers;
     private readonly ConcurrentBag<RawFileJob> _jobs = [];
+    private readonly KnownData _knownData = new();
     private readonly bool _readOnly;
     private volatile bool _cannotPunch; // learnt from the first refusal; a stale false costs one system call
     private volatile bool _cannotZero;
@@ -142,15 +143,18 @@ public sealed class RawFile : BlockNode
     {
         try
         {
+            if (_knownData.TryFind(range.OffsetBytes, out long knownEndBytes, out long asOf))
+                return new(new Extent(Math.Min(range.EndBytes, knownEndBytes) - range.OffsetBytes, ExtentFlags.Data));
             int errno = _file.FindData(range.OffsetBytes, out long dataBytes);
             if (errno == 0 && dataBytes > range.OffsetBytes)
                 return new(new Extent(Math.Min(range.EndBytes, dataBytes) - range.OffsetBytes, ExtentFlags.Hole | ExtentFlags.Zero));
             long holeBytes = range.EndBytes;
             if (errno == 0)
                 errno = _file.FindHole(range.OffsetBytes, out holeBytes);
-            return errno == 0
-                ? new(new Extent(Math.Min(range.EndBytes, holeBytes) - range.OffsetBytes, ExtentFlags.Data))
-                : throw ErrorOf(BlockOperation.Status, range, errno);
+            if (errno != 0)
+                throw ErrorOf(BlockOperation.Status, range, errno);
+            _knownData.Learn(BlockRange.FromBounds(range.OffsetBytes, holeBytes), asOf);
+            return new(new Extent(Math.Min(range.EndBytes, holeBytes) - range.OffsetBytes, ExtentFlags.Data));
         }
         catch (ObjectDisposedException e)
         {
@@ -186,6 +190,7 @@ public sealed class RawFile : BlockNode
 
         if (errno == Errno.ENOTSUP)
             errno = WriteZeroPieces(range);
+        _knownData.Forget(range);
         return errno == 0 ? null : ErrorOf(BlockOperation.WriteZeroes, range, errno);
     }
 

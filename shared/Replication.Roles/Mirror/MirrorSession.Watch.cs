@@ -44,9 +44,10 @@ public sealed partial class MirrorSession
     internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
 
     /// <summary>What copies may take of the way now. It changes from piece to piece, as the guest begins and ends to write.</summary>
-    internal CopyShare CopyShare =>
-        (Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks ? CopyShare.BesideGuest : CopyShare.Alone)
-            .Within(Options.WindowBytes);
+    internal CopyShare CopyShare => (GuestWrites ? CopyShare.BesideGuest : CopyShare.Alone).Within(Options.WindowBytes);
+
+    /// <summary>A guest request has been forwarded a moment ago.</summary>
+    internal bool GuestWrites => Clock.Now - Volatile.Read(ref _guestForwardedAt) < MirrorLimits.GuestActiveFor.Ticks;
 
     /// <summary>A guest request is forwarded: copies take less from here on.</summary>
     internal void GuestForwards()

@@ -225,7 +225,7 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
 
     /// <summary>Before each copy of a sync: waits for as long as the configured rate wants it, or until the session is lost.</summary>
-    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) => _pace.TakeAsync(lengthBytes, ThrowIfLost, cancellationToken);
+    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) => _pace.TakeAsync(lengthBytes, Session.GuestWrites, ThrowIfLost, cancellationToken);
 
     /// <summary>Waits until everything that was forwarded has been answered.</summary>
     /// <exception cref="VerbException">It was not within the deadline, or the session is lost.</exception>

@@ -38,6 +38,22 @@ public class RawFileTests : BlockNodeContract, IDisposable
         await BlockAssert.FilledAsync(node, new BlockRange(0, 1 << 20), 0);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(128 << 10)]
+    [InlineData(448 << 10)]
+    public async Task A_hole_in_a_run_of_data_that_was_found_before_is_found_too(long holeBytes)
+    {
+        await using BlockNode node = await CreateAsync(1 << 20);
+        var data = new BlockRange(0, 512 << 10);
+        await node.FillAsync(data, 0x77);
+        Assert.Equal(new Extent(data.LengthBytes, ExtentFlags.Data), await node.StatusAsync(new BlockRange(0, 1 << 20)));
+        Assert.Equal(new Extent(4096, ExtentFlags.Data), await node.StatusAsync(new BlockRange(256 << 10, 4096)));
+        await node.WriteZeroesAsync(new BlockRange(holeBytes, 64 << 10));
+        Assert.Equal(ExtentFlags.Hole | ExtentFlags.Zero, (await node.StatusAsync(new BlockRange(holeBytes, 64 << 10))).Flags);
+        await BlockAssert.FilledAsync(node, new BlockRange(holeBytes, 64 << 10), 0);
+    }
+
     [Fact]
     public async Task Unmapping_to_the_end_gives_the_last_page_back_where_the_file_ends_in_it()
     {

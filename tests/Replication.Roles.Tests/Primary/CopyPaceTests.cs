@@ -10,14 +10,14 @@ public sealed class CopyPaceTests
     {
         var time = new FakeTimeProvider();
         var pace = new CopyPace(time, 1 << 20);
-        await pace.TakeAsync(1 << 20, () => { }, default);
-        Task second = pace.TakeAsync(1 << 19, () => { }, default).AsTask();
+        await pace.TakeAsync(1 << 20, false, () => { }, default);
+        Task second = pace.TakeAsync(1 << 19, false, () => { }, default).AsTask();
         for (int i = 0; i < 9; i++)
             time.Advance(Limits.PaceStep);
         Assert.False(second.IsCompleted);
         time.Advance(Limits.PaceStep);
         await second.WaitAsync(TestTimeouts.Patience);
-        Task third = pace.TakeAsync(1, () => { }, default).AsTask();
+        Task third = pace.TakeAsync(1, false, () => { }, default).AsTask();
         Assert.False(third.IsCompleted);
         for (int i = 0; i < 5; i++)
             time.Advance(Limits.PaceStep);
@@ -29,9 +29,9 @@ public sealed class CopyPaceTests
     {
         var time = new FakeTimeProvider();
         var pace = new CopyPace(time, 10_000_000);
-        await pace.TakeAsync(5_000, () => { }, default);
+        await pace.TakeAsync(5_000, false, () => { }, default);
         int looks = 0;
-        Task second = pace.TakeAsync(1, () => looks++, default).AsTask();
+        Task second = pace.TakeAsync(1, false, () => looks++, default).AsTask();
         Assert.Equal(0, looks);
         time.Advance(TimeSpan.FromMilliseconds(1));
         await second.WaitAsync(TestTimeouts.Patience);
@@ -43,7 +43,7 @@ public sealed class CopyPaceTests
     {
         var pace = new CopyPace(new FakeTimeProvider(), 0);
         for (int i = 0; i < 100; i++)
-            Assert.True(pace.TakeAsync(1L << 40, () => { }, default).IsCompletedSuccessfully);
+            Assert.True(pace.TakeAsync(1L << 40, false, () => { }, default).IsCompletedSuccessfully);
     }
 
     [Fact]
@@ -51,9 +51,62 @@ public sealed class CopyPaceTests
     {
         var time = new FakeTimeProvider();
         var pace = new CopyPace(time, 1);
-        await pace.TakeAsync(1 << 20, () => { }, default);
-        Task waiting = pace.TakeAsync(1, () => throw new InvalidOperationException("lost"), default).AsTask();
+        await pace.TakeAsync(1 << 20, false, () => { }, default);
+        Task waiting = pace.TakeAsync(1, false, () => throw new InvalidOperationException("lost"), default).AsTask();
         time.Advance(Limits.PaceStep);
         Assert.Equal("lost", (await Assert.ThrowsAsync<InvalidOperationException>(() => waiting.WaitAsync(TestTimeouts.Patience))).Message);
+    }
+
+    [Fact]
+    public async Task Beside_a_guest_a_copy_is_followed_by_a_rest_as_long_as_it_took()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new CopyPace(time, 0);
+        await pace.TakeAsync(1, true, () => { }, default);
+        time.Advance(TimeSpan.FromMilliseconds(7));
+        Task second = pace.TakeAsync(1, true, () => { }, default).AsTask();
+        time.Advance(TimeSpan.FromMilliseconds(6));
+        Assert.False(second.IsCompleted);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await second.WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
+    public async Task A_copy_that_waited_for_the_peer_is_followed_by_no_long_rest()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new CopyPace(time, 0);
+        await pace.TakeAsync(1, true, () => { }, default);
+        time.Advance(TimeSpan.FromSeconds(3));
+        Task second = pace.TakeAsync(1, true, () => { }, default).AsTask();
+        Assert.False(second.IsCompleted);
+        time.Advance(Limits.LongestGuestRest);
+        await second.WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
+    public async Task The_rate_holds_beside_a_guest_too_and_the_longer_wait_counts()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new CopyPace(time, 1_000);
+        await pace.TakeAsync(20, true, () => { }, default);
+        time.Advance(TimeSpan.FromMilliseconds(5));
+        Task second = pace.TakeAsync(1, true, () => { }, default).AsTask();
+        time.Advance(TimeSpan.FromMilliseconds(14));
+        Assert.False(second.IsCompleted);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await second.WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
+    public async Task A_guest_that_has_ended_is_rested_for_no_more_and_one_that_begins_owes_nothing()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new CopyPace(time, 0);
+        await pace.TakeAsync(1, true, () => { }, default);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.True(pace.TakeAsync(1, false, () => { }, default).IsCompletedSuccessfully);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.True(pace.TakeAsync(1, true, () => { }, default).IsCompletedSuccessfully);
     }
 }
