@@ -14,7 +14,7 @@ internal sealed class KnownData
     private BlockRange _run; // guarded by _sync
     private long _holes; // guarded by _sync: how many have been punched
 
-    /// <summary>Where the run around an offset ends, if it is known. To be asked before the file system is: <paramref name="asOf"/> goes with what it says.</summary>
+    /// <summary>Where the run around an offset ends, if it is known. Asked before the file system is; <paramref name="asOf"/> goes with its answer.</summary>
     public bool TryFind(long offsetBytes, out long endBytes, out long asOf)
     {
         lock (_sync)

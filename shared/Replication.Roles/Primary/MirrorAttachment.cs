@@ -224,8 +224,9 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
     /// <summary>The link of a disk: what a comparison asks about the secondary's disk.</summary>
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
 
-    /// <summary>Before each copy of a sync: waits for as long as the configured rate wants it, or until the session is lost.</summary>
-    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) => _pace.TakeAsync(lengthBytes, Session.GuestWrites, ThrowIfLost, cancellationToken);
+    /// <summary>Before each copy of a sync: waits for as long as the rate or a guest that writes asks for, or until the session is lost.</summary>
+    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) =>
+        _pace.TakeAsync(lengthBytes, Session.GuestWrites, ThrowIfLost, cancellationToken);
 
     /// <summary>Waits until everything that was forwarded has been answered.</summary>
     /// <exception cref="VerbException">It was not within the deadline, or the session is lost.</exception>
