@@ -91,6 +91,15 @@ internal static class Limits
     /// <summary>What a verify narrows a difference down to: the smallest piece that a digest covers.</summary>
     public const int VerifiedBlockBytes = 4 << 10;
 
+    /// <summary>
+    /// The shortest run of zeroes that a verify passes over, and what it looks at in one step: a question to the secondary costs a round trip, and so much
+    /// is read and digested in the time of several.
+    /// </summary>
+    public const int SkippedHoleBytes = 1 << 20;
+
+    /// <summary>What one question about zeroes covers: a sparse disk of a TiB is a thousand questions, and its progress is seen.</summary>
+    public const long HoleQuestionBytes = 1L << 30;
+
     /// <summary>Differences that a verify names by their places: enough to see a pattern, few enough for one line.</summary>
     public const int DifferencesNamed = 8;
 

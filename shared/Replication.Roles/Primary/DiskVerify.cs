@@ -14,6 +14,9 @@ namespace Replication.Roles.Primary;
 /// copies, and every forward that overlaps it has been answered. What differs then, block by block, differs for good: nothing is on its way to it. A guest's
 /// write waits at the barrier for at most the mirror deadline (No hostage): the forwards that it waits for are waited for
 /// ahead of the lock as well, and a peer that is too slow ends the verify, not the write.
+/// What both sides say reads as zeroes is not read. Each answers of one moment without a lock, and that proves as much as equal digests do: what differs
+/// for good and is written by nobody meanwhile cannot have been zero on both sides, at whichever moments, and what is written meanwhile was forwarded. Only
+/// zeroes are ever passed over so; whatever else a side says costs no more than the reading.
 /// </remarks>
 internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool repair, TimeSpan deadline, TimeProvider time)
 {
@@ -31,7 +34,42 @@ internal sealed class DiskVerify(PrimaryDisk disk, MirrorAttachment attachment, 
     {
         for (long offset = 0; offset < disk.Quorum.LengthBytes;)
         {
-            var chunk = new BlockRange(offset, Math.Min(Limits.DigestCallBytes, disk.Quorum.LengthBytes - offset));
+            cancellationToken.ThrowIfCancellationRequested();
+            attachment.ThrowIfLost();
+            Extent run = await FindRunAsync(new BlockRange(offset, Math.Min(Limits.HoleQuestionBytes, disk.Quorum.LengthBytes - offset)));
+            var range = new BlockRange(offset, run.LengthBytes);
+            if (run.Flags.HasFlag(ExtentFlags.Zero))
+                advanced(range.LengthBytes);
+            else
+                await CompareInCallsAsync(range, advanced, cancellationToken);
+            offset = range.EndBytes;
+        }
+    }
+
+    /// <summary>How a range begins: with zeroes on both sides, or with what has to be compared.</summary>
+    private async Task<Extent> FindRunAsync(BlockRange range)
+    {
+        Extent ours = InSteps(await disk.Quorum.StatusAsync(range), range);
+        if (!ours.Flags.HasFlag(ExtentFlags.Zero))
+            return ours;
+        range = range with { LengthBytes = ours.LengthBytes };
+        return InSteps(await attachment.AskStatusAsync(disk, range), range);
+    }
+
+    // A hole shorter than a step is compared with what is around it, so that a disk in shreds costs one question a step.
+    private static Extent InSteps(Extent answer, BlockRange asked)
+    {
+        if (answer.LengthBytes == asked.LengthBytes)
+            return answer;
+        long wholeBytes = answer.LengthBytes - (answer.LengthBytes % Limits.SkippedHoleBytes);
+        return wholeBytes > 0 ? answer with { LengthBytes = wholeBytes } : new Extent(Math.Min(Limits.SkippedHoleBytes, asked.LengthBytes), ExtentFlags.Data);
+    }
+
+    private async Task CompareInCallsAsync(BlockRange range, Action<long> advanced, CancellationToken cancellationToken)
+    {
+        for (long offset = range.OffsetBytes; offset < range.EndBytes;)
+        {
+            var chunk = new BlockRange(offset, Math.Min(Limits.DigestCallBytes, range.EndBytes - offset));
             foreach (BlockRange piece in await CompareAsync(chunk, Limits.DigestPieceBytes, cancellationToken))
                 await SettleAsync(piece, cancellationToken);
             offset = chunk.EndBytes;

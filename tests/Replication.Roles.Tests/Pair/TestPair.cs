@@ -21,10 +21,10 @@ internal sealed class TestPair : IAsyncDisposable
     private string _secondary = ""; // the machine that is it now
     private readonly BlockingWorkers _workers = new("test", 2);
 
-    public TestPair(int disks = 1, long diskBytes = (1 << 20) + 512, Acknowledge acknowledge = Acknowledge.Applied)
+    public TestPair(int disks = 1, long diskBytes = (1 << 20) + 512, Acknowledge acknowledge = Acknowledge.Applied, byte fill = 0x11)
     {
         Acknowledge = acknowledge;
-        PrimaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill: 0x11))];
+        PrimaryDisks = [.. Enumerable.Range(0, disks).Select(i => new MemoryNode(diskBytes, $"disk{i}", fill))];
         SecondaryDisks = BlankDisks();
         _secondaries.Add(_secondary, SecondaryDisks);
         Transport = new InProcessTransport(() => Secondary);
