@@ -89,6 +89,8 @@ internal sealed class Controller(Pair pair, Action<string> tell)
         // The state of its VM travels; where that takes longer than the lease another checkpoint may have come in between, and this commit is late.
         if (plan.Pause > TimeSpan.Zero)
             await Task.Delay(plan.Pause, pair.World.Time);
+        if (plan.IsOvertaken)
+            await OvertakeAsync();
         CheckpointOutcome outcome = CheckpointOutcome.Committed;
         try
         {
@@ -105,6 +107,13 @@ internal sealed class Controller(Pair pair, Action<string> tell)
             return;
         await CallAsync(pair.Primary, node => node.EndCheckpointAsync(begun.Epoch, outcome, default));
     });
+
+    private async Task OvertakeAsync()
+    {
+        BegunCheckpoint begun = await CallAsync(pair.Primary, node => node.BeginCheckpointAsync(0, null, default));
+        await CallAsync(pair.Secondary, node => pair.Secondary.CommitAsync(node, begun.ToCommit()));
+        await CallAsync(pair.Primary, node => node.EndCheckpointAsync(begun.Epoch, CheckpointOutcome.Committed, default));
+    }
 
     private Task<T> CallAsync<T>(SimulatedHost host, Func<GroupNode, Task<T>> call) =>
         RemoteCall.InvokeAsync(pair.World, host, (pair.Management, pair.Management), call, TimeSpan.FromSeconds(90), default);
