@@ -73,7 +73,8 @@ internal sealed class GroupModel
             _inFlight.Remove(request);
             DiskModel disk = _disks[request.Disk];
             ReadOnlySpan<byte> data = request.Buffer.Span;
-            if (_phase == CheckpointPhase.Active)
+            // Flushes say nothing of bytes, use no range, and so have no bound to how many may end meanwhile.
+            if (_phase == CheckpointPhase.Active && request.Kind != RequestKind.Flush)
                 _endedDuring.Add(Ended.Of(request, disk));
             if (!request.Changes)
                 return request.Kind == RequestKind.Read ? CheckRead(request, disk, data) : null;
@@ -198,7 +199,8 @@ internal sealed class GroupModel
 
     private void MeetCheckpoint(GuestRequest request)
     {
-        _usedDuring.Add((request.Disk, request.Range));
+        if (request.Kind != RequestKind.Flush)
+            _usedDuring.Add((request.Disk, request.Range));
         request.Checkpoints++;
         if (request is { Kind: RequestKind.Read, Guest: NodeSide.Secondary })
             request.ViewBefore = _disks[request.Disk].CopyView(request.Range);
