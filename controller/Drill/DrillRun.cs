@@ -184,6 +184,9 @@ internal sealed class DrillRun(IScenario scenario, DrillOptions options, IDrillP
 
     public async ValueTask DisposeAsync()
     {
+        // What a failed run leaves in flight fails with its connection.
+        foreach (Guest guest in _guests)
+            guest.Stop();
         foreach (BlockNode connection in _connections)
             await connection.DisposeAsync();
         await pair.DisposeAsync();

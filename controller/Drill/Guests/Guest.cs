@@ -102,12 +102,18 @@ internal sealed class Guest(NodeSide side, GroupModel model, IReadOnlyList<Block
         resumed.TrySetResult();
     }
 
-    /// <summary>Ends the guest for good; returns when nothing of it is in flight.</summary>
-    public Task StopAsync(CancellationToken cancellationToken)
+    /// <summary>Ends the guest for good: what is in flight is its last.</summary>
+    public void Stop()
     {
         lock (_gate)
             _stopped = true;
         Resume();
+    }
+
+    /// <summary>The same; returns when nothing of it is in flight.</summary>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        Stop();
         return WaitIdleAsync("stop", cancellationToken);
     }
 

@@ -206,7 +206,13 @@ internal sealed class MemoryPair(Fault fault) : IDrillPair
         }
     }
 
-    public ValueTask DisposeAsync() => default;
+    public ValueTask DisposeAsync()
+    {
+        // Who waits for a node that was left stopped goes on, to its own end.
+        _outage = false;
+        _moving.TrySetResult();
+        return default;
+    }
 
     private static TaskCompletionSource Moving()
     {
