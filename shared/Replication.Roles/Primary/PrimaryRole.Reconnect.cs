@@ -129,7 +129,17 @@ internal sealed partial class PrimaryRole
             failure = AsVerbFailure("start", e);
         }
 
-        (ulong epoch, _) = await EndCheckpointAsync(begun.Epoch, outcome, cancellationToken);
+        ulong epoch;
+        try
+        {
+            (epoch, _) = await EndCheckpointAsync(begun.Epoch, outcome, cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            // The lease has run out, and whoever cancels does not wait to hear which epoch is in force: the next checkpoint asks.
+            throw failure ?? AsVerbFailure("start", e);
+        }
+
         if (epoch < begun.Epoch)
             throw failure!;
         Journal.Publish(EventTypes.Started, ("epoch", epoch), ("syncedBytes", _lastResync!.SyncedBytes));

@@ -108,6 +108,45 @@ public sealed class ReconnectTests
         Assert.Equal(VerbFailure.Refused, (await Assert.ThrowsAsync<VerbException>(() => pair.StartAsync())).Failure);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_start_that_is_cancelled_when_the_pair_has_come_back_fails_as_a_verb_does(bool leaseRunsOutFirst)
+    {
+        var time = new FakeTimeProvider();
+        await using var pair = new TestPair { Resync = ResyncPolicy.Auto, Time = time };
+        await pair.OpenPrimaryAsync();
+        await pair.OpenSecondaryAsync();
+        await pair.StartAsync();
+        pair.Transport.Cut("the link is cut");
+        await Eventually.TrueAsync(() =>
+        {
+            if (pair.PrimaryJournal.Of(EventTypes.ResyncStarted).Count < 2)
+                time.Advance(Limits.PositionQuestionInterval);
+            return pair.Primary.GetStatus().Stage == NodeStage.Replicating;
+        });
+        pair.ToSecondary.HangAt = nameof(IReplicationPeer.CommitCheckpointAsync);
+        using var caller = new CancellationTokenSource();
+        Task<StartResult> start = pair.Primary.StartAsync(NodeRole.Primary, SyncMode.Auto, abandonView: false, caller.Token);
+        await Eventually.TrueAsync(() => pair.ToSecondary.Hanging == 1);
+        pair.ToSecondary.HangAt = nameof(IReplicationPeer.GetPositionAsync);
+        if (leaseRunsOutFirst)
+        {
+            // Which epoch is in force nobody can say now, and the question would have to be asked once more.
+            time.Advance(TimeSpan.FromSeconds(2));
+            await Eventually.TrueAsync(() => pair.ToSecondary.Hanging == 2);
+        }
+
+        caller.Cancel();
+        await Eventually.TrueAsync(() => start.IsCompleted || pair.ToSecondary.Hanging == 2);
+        time.Advance(TimeSpan.FromSeconds(2));
+        VerbException failure = await Assert.ThrowsAsync<VerbException>(() => start.WaitAsync(TestTimeouts.Patience));
+        Assert.Contains("start was cancelled", failure.Message, StringComparison.Ordinal);
+        pair.ToSecondary.HangAt = null;
+        await pair.Guest().WriteAsync(0, new byte[4096]);
+        Assert.Equal(2UL, await pair.CheckpointAsync());
+    }
+
     [Fact]
     public async Task A_start_beside_a_resync_waits_for_it()
     {
