@@ -12,6 +12,17 @@ internal static class Limits
     public static readonly TimeSpan PositionQuestionInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
+    /// How long the record of a lost mirror takes on the primary's own disk at most, unless that hangs. What the peer has said before is relied on for as long
+    /// as the question and this record may take; where more time has gone by this process was frozen, and asks again.
+    /// </summary>
+    public static readonly TimeSpan LossRecordPatience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// How long a restarted primary relies on its peer's confirmation, from the question on: a promotion that finds this process frozen waits as long for it.
+    /// </summary>
+    public static readonly TimeSpan ConfirmationAge = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// How long a sync waits for the secondary to say which ranges read as zeroes: some look-ups in a
     /// file's extents, beside whatever else its disk is busy with.
     /// </summary>

@@ -33,7 +33,7 @@ internal sealed partial class PrimaryRole
         {
             // The session is over all the same, and that goes on record before anything is acknowledged.
             if (_attachment is { } attachment)
-                await SettleLossAsync(attachment, new MirrorLoss(MirrorLossCause.Ended, "failover of the primary failed"), TimeSpan.Zero);
+                await SettleLossAsync(attachment, new MirrorLoss(MirrorLossCause.Ended, "failover of the primary failed"), TimeSpan.Zero, Time.GetTimestamp());
             throw new VerbException(VerbFailure.Failed, $"failover failed, generation {State.Generation} stays in force: {e.Message}", e);
         }
         finally
@@ -122,6 +122,7 @@ internal sealed partial class PrimaryRole
     /// <summary>The secondary ends the session before its reply arrives: meanwhile a loss of the session is what was asked for.</summary>
     private async Task<ulong> EndReplicationAsync(MirrorAttachment attachment, BegunCheckpoint begun)
     {
+        long askedAt = Time.GetTimestamp();
         using (await _changes.EnterAsync())
             _ending = attachment;
         try
@@ -140,7 +141,7 @@ internal sealed partial class PrimaryRole
         }
         catch
         {
-            await SettleLossWhileEndingAsync(attachment);
+            await SettleLossWhileEndingAsync(attachment, askedAt);
             throw;
         }
 
@@ -150,7 +151,7 @@ internal sealed partial class PrimaryRole
         return begun.Epoch;
     }
 
-    private async Task SettleLossWhileEndingAsync(MirrorAttachment attachment)
+    private async Task SettleLossWhileEndingAsync(MirrorAttachment attachment, long askedAt)
     {
         MirrorLoss? loss;
         using (await _changes.EnterAsync())
@@ -162,7 +163,7 @@ internal sealed partial class PrimaryRole
         }
 
         if (loss is not null)
-            await SettleLossAsync(attachment, loss, TimeSpan.Zero);
+            await SettleLossAsync(attachment, loss, TimeSpan.Zero, askedAt);
     }
 
     /// <summary>The process ends: what is in flight is answered, the secondary keeps its epoch, and the record says <c>detached</c>.</summary>

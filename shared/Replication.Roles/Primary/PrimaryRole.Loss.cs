@@ -12,6 +12,8 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
+    private long _silentSince; // a timestamp: when a session last fell silent for half its deadline; written and read by the ticks of one session at a time
+
     // The question that was asked when this session fell silent; an answer is worth something for that silence alone. Guarded by _changes.
     private (MirrorAttachment Attachment, long AskedAt, Task<PeerPosition?> Answer)? _suspicion;
 
@@ -22,20 +24,29 @@ internal sealed partial class PrimaryRole
         // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there
         // for the question. Silence that ends a session has used it up.
         TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
-        _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left));
+        long since = loss.Cause == MirrorLossCause.Silent ? Volatile.Read(ref _silentSince) : Time.GetTimestamp();
+        _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left, since));
     }
 
     /// <summary>Half the deadline of silence: ask now, so that the answer can be there when the deadline is.</summary>
-    internal void OnSessionSuspicious(MirrorAttachment attachment) => _context.Run("ask a silent peer", async () =>
+    internal void OnSessionSuspicious(MirrorAttachment attachment)
     {
-        using (await _changes.EnterAsync())
+        Volatile.Write(ref _silentSince, Time.GetTimestamp());
+        _context.Run("ask a silent peer", async () =>
         {
-            if (_attachment == attachment)
-                _suspicion = (attachment, Time.GetTimestamp(), AskAsync(Options.Mirror.Deadline / 2));
-        }
-    });
+            using (await _changes.EnterAsync())
+            {
+                if (_attachment == attachment)
+                    _suspicion = (attachment, Time.GetTimestamp(), AskAsync(Options.Mirror.Deadline / 2));
+            }
+        });
+    }
 
-    private async Task SettleLossAsync(MirrorAttachment attachment, MirrorLoss loss, TimeSpan left)
+    /// <param name="attachment">The session that has ended.</param>
+    /// <param name="loss">Why.</param>
+    /// <param name="left">What is left of the guest's deadline for the question.</param>
+    /// <param name="since">A timestamp: what the peer says of itself is not older, and what it may have become since is not known.</param>
+    private async Task SettleLossAsync(MirrorAttachment attachment, MirrorLoss loss, TimeSpan left, long since)
     {
         using (await _changes.EnterAsync())
         {
@@ -61,6 +72,7 @@ internal sealed partial class PrimaryRole
                 await DetachUnderChangesAsync(loss.CauseText, loss.Message);
         }
 
+        await AskAgainAfterFreezeAsync(since);
         _holds.EndSettling(attachment);
         await attachment.CloseAsync();
     }
@@ -85,6 +97,23 @@ internal sealed partial class PrimaryRole
         }
 
         return left > TimeSpan.Zero ? await AskAsync(left) ?? answered : answered;
+    }
+
+    /// <summary>
+    /// More time has gone by than the question and the record can have taken, so this process was frozen: neither an answer from before nor the lack of one
+    /// says anything about now. The guest pays for one more question, once it is running again.
+    /// </summary>
+    private async Task AskAgainAfterFreezeAsync(long since)
+    {
+        TimeSpan relied = Options.Mirror.Deadline + Limits.LossRecordPatience;
+        while (_stage is not NodeStage.Fenced and not NodeStage.Standalone && Time.GetElapsedTime(since) > relied)
+        {
+            since = Time.GetTimestamp();
+            if (await AskAsync(Options.Mirror.Deadline / 2) is not { } position)
+                continue;
+            using (await _changes.EnterAsync())
+                await JudgeUnderChangesAsync(position);
+        }
     }
 
     private async Task<PeerPosition?> AskAsync(TimeSpan limit)

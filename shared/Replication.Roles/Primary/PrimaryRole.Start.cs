@@ -51,9 +51,10 @@ internal sealed partial class PrimaryRole
     /// <summary>Never go on on a guess: a peer that has been promoted fences us here.</summary>
     private async Task<PeerPosition> ConfirmGenerationAsync(IReplicationPeer peer, Verb verb, CancellationToken cancellationToken)
     {
+        long askedAt = Time.GetTimestamp();
         PeerPosition position = await AskPositionAsync(peer, verb, cancellationToken);
         await JudgeAsync(position);
-        if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position))
+        if (_stage == NodeStage.Waiting && !await SettleWaitingAsync(position, askedAt))
         {
             throw new VerbException(VerbFailure.Refused, $"{StageTable.NameOf(verb)} is refused: the primary is waiting, and this secondary cannot confirm its "
                 + "generation: it does not know it, or is not the one that the primary was last with; if the old peer is gone, run failover --node primary");

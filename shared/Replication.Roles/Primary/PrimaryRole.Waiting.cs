@@ -27,7 +27,8 @@ internal sealed partial class PrimaryRole
         {
             while (_stage == NodeStage.Waiting)
             {
-                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await TrySettleWaitingAsync(position))
+                long askedAt = Time.GetTimestamp();
+                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await TrySettleWaitingAsync(position, askedAt))
                     return;
                 if (Time.GetElapsedTime(began) >= Options.Peer.WaitAtStart && _stage == NodeStage.Waiting)
                     _holds.Add(HoldReason.WaitedTooLong);
@@ -40,22 +41,23 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    private async Task<bool> TrySettleWaitingAsync(PeerPosition position)
+    private async Task<bool> TrySettleWaitingAsync(PeerPosition position, long askedAt)
     {
         try
         {
-            return await SettleWaitingAsync(position);
+            return await SettleWaitingAsync(position, askedAt);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or VerbException)
         {
-            // Confirmed, but not on record: the question is asked again.
+            // Confirmed, but not on record, or too long ago: the question is asked again.
             _context.Log.Warn($"the primary goes on waiting: {e.Message}");
             return false;
         }
     }
 
     /// <summary>True when the wait is over.</summary>
-    private async Task<bool> SettleWaitingAsync(PeerPosition position)
+    /// <exception cref="VerbException">The answer is too old to be relied on.</exception>
+    private async Task<bool> SettleWaitingAsync(PeerPosition position, long askedAt)
     {
         using (await _changes.EnterAsync())
         {
@@ -67,19 +69,32 @@ internal sealed partial class PrimaryRole
             if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown || (relation == HistoryRelation.Same && IsAnothers(position)))
                 return false;
             if (relation != HistoryRelation.TheirsNewer)
-                await ConfirmAsync(position, relation);
+                await ConfirmAsync(position, relation, askedAt);
             EndWaiting();
             return true;
         }
     }
 
-    private async Task ConfirmAsync(PeerPosition position, HistoryRelation relation)
+    private async Task ConfirmAsync(PeerPosition position, HistoryRelation relation, long askedAt)
     {
+        // Before the record, which is not to say for nothing that something was acknowledged alone, and after it, where nothing is left to wait for.
+        CheckAge(askedAt);
         EpochRecord record = State.Record;
         NodeStage stage = record.Stage == NodeStage.Stopped ? NodeStage.Stopped : NodeStage.Detached;
         ulong epoch = relation == HistoryRelation.Same ? Math.Max(record.Epoch, position.Epoch) : record.Epoch;
         await State.RecordAsync(current => current with { Stage = stage, Epoch = epoch });
+        CheckAge(askedAt);
         Transition(stage);
+    }
+
+    /// <summary>A process that was frozen since it asked has an answer that was true then: the peer may have been promoted meanwhile.</summary>
+    private void CheckAge(long askedAt)
+    {
+        if (Time.GetElapsedTime(askedAt) <= Limits.ConfirmationAge)
+            return;
+        throw new VerbException(
+            VerbFailure.Failed,
+            $"the secondary's answer is older than {Limits.ConfirmationAge.TotalSeconds:0} s: it may have been promoted since, and has to be asked again");
     }
 
     private void EndWaiting()
