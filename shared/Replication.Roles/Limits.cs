@@ -12,6 +12,12 @@ internal static class Limits
     public static readonly TimeSpan PositionQuestionInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
+    /// Pause between two questions of a primary that has gone on alone, which looks for a second head: nothing waits for the answer, the peer is more often
+    /// gone than not, and an operator who hears of two heads a few seconds after they can see each other has lost nothing.
+    /// </summary>
+    public static readonly TimeSpan RivalQuestionInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// How long the record of a lost mirror takes on the primary's own disk at most, unless that hangs. What the peer has said before is relied on for as long
     /// as the question and this record may take; where more time has gone by this process was frozen, and asks again.
     /// </summary>

@@ -110,8 +110,10 @@ internal sealed partial class PrimaryRole
             await FenceUnderChangesAsync(position.Generation);
         else if (relation == HistoryRelation.Diverged && _rival != position.Generation.Id)
         {
-            // A waiting primary asks on and on: one rival is one event.
+            // A primary that waits or is alone asks on and on: one rival is one event.
             _rival = position.Generation.Id;
+            _context.Log.Warn($"split brain: this primary is at generation {State.Generation}, its peer at {position.Generation}, and neither continues the "
+                + "other; decide whose changes count");
             Journal.Publish(EventTypes.SplitBrain, ("ours", State.Generation.ToString()), ("theirs", position.Generation.ToString()));
         }
 

@@ -13,7 +13,7 @@ namespace Replication.Roles.Primary;
 /// <remarks>
 /// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release,
 /// fence), Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by
-/// itself), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
+/// itself), Alone (is there a second head), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage,
 /// record and holds together; inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
@@ -92,6 +92,8 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     {
         if (_stage == NodeStage.Waiting)
             BeginWaiting();
+        else if (_stage == NodeStage.Standalone)
+            _context.Run("look for a second head", BeginAloneAsync);
     }
 
     public NodeStatus GetStatus()
@@ -186,6 +188,8 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         _context.Log.StageChanged(NodeRole.Primary, from, next);
         if (next == NodeStage.Detached)
             FollowPeer();
+        else if (next == NodeStage.Standalone)
+            WatchForRival();
     }
 
     private void RequireTransport()

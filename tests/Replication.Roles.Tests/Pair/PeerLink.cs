@@ -41,6 +41,9 @@ internal sealed class PeerLink : IReplicationPeer
     /// <summary>What happens once, when the next call of this name has been carried out, before its reply.</summary>
     public (string Name, Action Action)? AfterCallOf { get; set; }
 
+    /// <summary>The next call of this name is carried out, and its reply is on its way until then.</summary>
+    public (string Name, Task Until)? DelayReplyOf { get; set; }
+
     public Task<AttachReply> AttachMirrorAsync(AttachRequest request, CancellationToken cancellationToken) => Call(nameof(AttachMirrorAsync), async peer =>
     {
         AttachReply reply = await peer.AttachMirrorAsync(request, cancellationToken);
@@ -98,6 +101,12 @@ internal sealed class PeerLink : IReplicationPeer
         {
             AfterCallOf = null;
             after.Action();
+        }
+
+        if (DelayReplyOf is { } delay && delay.Name == name)
+        {
+            DelayReplyOf = null;
+            await delay.Until.WaitAsync(cancellationToken);
         }
 
         if (LoseReplyOf != name)

@@ -1,4 +1,5 @@
 using Replication.Block.State;
+using Replication.Roles;
 using Replication.Simulation.Scheduling;
 using Replication.Simulation.Storage;
 
@@ -57,6 +58,21 @@ internal sealed partial class Pair
         {
             throw Fail(
                 $"Fence: the secondary has a view of the primary's generation at epoch {theirs.Epoch}, and a restarted primary would serve without asking it");
+        }
+    }
+
+    /// <summary>
+    /// Two heads that have been able to see each other for some time: the primary that has gone on alone has told of it, once in each of its lives.
+    /// </summary>
+    public void CheckTwoHeadsAreTold()
+    {
+        if (PrimaryStatus is not { Stage: NodeStage.Standalone } || SecondaryStatus is not { Stage: NodeStage.Failover or NodeStage.Done })
+            return;
+        int told = Primary.Journal!.Counts.GetValueOrDefault(EventTypes.SplitBrain);
+        if (told != 1)
+        {
+            throw Fail($"both nodes serve, in generations {PrimaryStatus.Generation} and {SecondaryStatus.Generation}, "
+                + $"and the primary has told of it {told} times");
         }
     }
 

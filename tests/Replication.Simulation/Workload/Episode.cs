@@ -93,6 +93,7 @@ internal sealed partial class Episode
         if (_pair.InFlight.Count > 0)
             throw _pair.Fail($"requests hang although nothing is in their way: {_pair.InFlight[0]}");
         CheckAll();
+        _pair.CheckTwoHeadsAreTold();
         if (_pair.PromotedAt is null)
             StartAgain();
         CheckAll();
