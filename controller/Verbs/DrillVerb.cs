@@ -20,7 +20,7 @@ internal sealed class DrillVerb : Verb
         Description = "What happens to the pair",
         HelpName = string.Join('|', [.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]),
         DefaultValueFactory = _ => "primary-dies",
-    }.AcceptOnlyFromAmong([.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]);
+    }.OneOf([.. Drill.Drill.Scenarios.Select(s => s.Name), "all"]);
 
     private readonly Option<int> _disks = new("--disks")
     {

@@ -15,7 +15,7 @@ internal sealed class FailoverVerb : Verb
         Description = "Which node goes on: the secondary (default), or the primary alone",
         HelpName = "secondary|primary",
         DefaultValueFactory = _ => "secondary",
-    }.AcceptOnlyFromAmong("secondary", "primary");
+    }.OneOf("secondary", "primary");
 
     private readonly Option<bool> _noWait = new("--no-wait") { Description = "Return when the node serves; the commit goes on in the background" };
     private readonly Option<bool> _force = new("--force") { Description = "Also when the primary has acknowledged writes that the secondary lacks" };

@@ -16,7 +16,7 @@ internal sealed class StartVerb : Verb
         Description = "How the secondary is brought up to date: auto (what differs), full (everything), none (the disks are equal already)",
         HelpName = "auto|full|none",
         DefaultValueFactory = _ => "auto",
-    }.AcceptOnlyFromAmong("auto", "full", "none");
+    }.OneOf("auto", "full", "none");
 
     private readonly Option<bool> _abandonView = AbandonView.Create();
 
@@ -24,19 +24,20 @@ internal sealed class StartVerb : Verb
     {
         Description = "Where both sides have changed since they parted: whose changes do not count",
         HelpName = "secondary",
-    }.AcceptOnlyFromAmong("primary", "secondary");
+    };
 
     public StartVerb(VerbHost host)
         : base(host, "start", "Begin replication; returns when replicating")
     {
         Options.Add(_sync);
         Options.Add(_abandonView);
+        // First, so that a word of the contract is not called a wrong one.
         _discard.Validators.Add(result =>
         {
             if (result.Tokens is [{ Value: "primary" }])
                 result.AddError($"{Name} --discard-changes-of primary is not available in this version.");
         });
-        Options.Add(_discard);
+        Options.Add(_discard.OneOf("secondary"));
     }
 
     protected override async Task<ExitCode> RunAsync(VerbContext context)

@@ -48,9 +48,22 @@ public sealed class UsageTests
     [InlineData("--from: 'minus' is not a whole number from 0 to 18446744073709551615\n", "events", "--from", "minus")]
     [InlineData("--disks: 'many' is not a whole number", "drill", "--disks", "many")]
     [InlineData("--seed: '-1' is not a whole number", "drill", "--seed", "-1")]
+    [InlineData("--sync: 'some' is not one of auto, full, none\n", "start", "--sync", "some")]
+    [InlineData("--discard-changes-of: 'mine' is not secondary\n", "start", "--discard-changes-of", "mine")]
+    [InlineData("--node: 'third' is not one of secondary, primary\n", "failover", "--node", "third")]
+    [InlineData("--scenario: 'none' is not one of primary-dies, ", "drill", "--scenario", "none")]
     [InlineData("--timeout: 'soon' is not a duration such as 500ms, 2s or 1m\n", "status", "--timeout", "soon")]
     public async Task A_wrong_line_is_explained_in_the_words_of_its_user(string message, params string[] args) =>
         (await Run.OfAsync(args)).AssertFailed(2, message);
+
+    [Fact]
+    public async Task Help_offers_only_what_is_built()
+    {
+        Run run = await Run.OfAsync("start", "--help");
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Contains("--discard-changes-of <secondary>", run.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("primary|secondary", run.Out, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task A_socket_that_is_not_there_is_called_so()
