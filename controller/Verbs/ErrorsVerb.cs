@@ -33,11 +33,17 @@ internal sealed class ErrorsVerb : Verb
         long acknowledged = answers.Sum(a => (long)a.Acknowledged);
         CliException? unreachable = answers.Select(a => a.Unreachable).FirstOrDefault(e => e is not null);
 
-        context.Output.Result(new Document(entries, acknowledged), console => Print(console, entries, acknowledge is null ? null : acknowledged));
+        bool isUnknown = acknowledge is > 0 && acknowledged == 0 && unreachable is null;
+        context.Output.Result(new Document(entries, acknowledged), console =>
+        {
+            // A list, or that there is none, would read like an answer to what was asked.
+            if (!isUnknown)
+                Print(console, entries, acknowledge is null ? null : acknowledged);
+        });
         if (unreachable is not null)
             throw unreachable;
-        if (acknowledge is > 0 && acknowledged == 0)
-            throw new CliException(ExitCode.Failed, $"no node has an unacknowledged error {acknowledge}");
+        if (isUnknown)
+            throw new CliException(ExitCode.Failed, $"{Nobody(context.Nodes)} unacknowledged error {acknowledge}; coloctl errors lists what there is");
         return ExitCode.Done;
     }
 
@@ -70,6 +76,8 @@ internal sealed class ErrorsVerb : Verb
             return 0;
         }
     }
+
+    private static string Nobody(IReadOnlyList<NodeClient> nodes) => nodes.Count == 1 ? $"{nodes[0]} has no" : "neither node has an";
 
     private static void Print(IAnsiConsole console, IReadOnlyList<Entry> entries, long? acknowledged)
     {

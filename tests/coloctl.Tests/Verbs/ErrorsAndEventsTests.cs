@@ -42,6 +42,17 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
         Assert.Equal((0, 0), (all.ExitCode, all.Json.GetProperty("errors").GetArrayLength()));
     }
 
+    [Theory]
+    [InlineData("neither node has an unacknowledged error 7", true)]
+    [InlineData("has no unacknowledged error 7", false)]
+    public async Task An_error_that_is_not_there_is_said_so_in_one_line(string message, bool both)
+    {
+        _pair.Primary.ErrorList.Add(ErrorOf(1, 2));
+        string[] nodes = both ? ["--secondary", _pair.SecondaryNode.Address] : [];
+        Run run = await Run.OfAsync(["--primary", _pair.PrimaryNode.Address, .. nodes, "errors", "--acknowledge", "7"]);
+        run.AssertFailed(1, message);
+    }
+
     [Fact]
     public async Task A_dead_node_does_not_hide_the_others_errors()
     {
