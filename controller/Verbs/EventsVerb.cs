@@ -7,7 +7,7 @@ namespace Replication.Controller.Verbs;
 
 /// <summary>
 /// Both nodes' numbered streams as one: what is there by time, then, with <c>--follow</c>, what comes as it comes. A node that goes away while it is followed
-/// is asked again until it is back, from the number at which it stopped.
+/// is asked again until it is back, from the number at which it stopped; one that came back with another stream, its state directory emptied, from the first.
 /// </summary>
 internal sealed class EventsVerb : Verb
 {
@@ -50,12 +50,12 @@ internal sealed class EventsVerb : Verb
         {
             await foreach (Event e in node.WatchEventsAsync(from, follow: false, cancellationToken))
                 events.Add(e);
-            return new Backlog(node, events, events.Count > 0 ? events[^1].Seq + 1 : from, null);
+            return new Backlog(node, events, from, null);
         }
         catch (CliException e) when (e.ExitCode == ExitCode.Unreachable)
         {
             // The other node's events are shown all the same.
-            return new Backlog(node, events, events.Count > 0 ? events[^1].Seq + 1 : from, e);
+            return new Backlog(node, events, from, e);
         }
     }
 
@@ -77,22 +77,30 @@ internal sealed class EventsVerb : Verb
 
     private static async Task FollowAsync(Backlog backlog, Lock printing, VerbContext context)
     {
-        ulong next = backlog.Next;
+        NodeClient node = backlog.Node;
+        (ulong first, Event? last) = (backlog.From, backlog.Last);
         CliException? away = backlog.Unreachable;
         if (away is not null)
             context.Output.Notice($"{away.Message}; trying on");
-        while (true)
+        for (bool again = false; ; again = true)
         {
             try
             {
                 if (away is not null)
-                    await backlog.Node.GetStatusAsync(context.Cancellation);
+                    await node.GetStatusAsync(context.Cancellation);
                 away = null;
-                await foreach (Event e in backlog.Node.WatchEventsAsync(next, follow: true, context.Cancellation))
+                if (again && last is not null && !await HasAsync(node, last, context.Cancellation))
+                {
+                    // What lies ahead of a new stream would be waited for.
+                    context.Output.Notice($"{node} counts its events from 1 again, as with a new state directory; following them from the first");
+                    (first, last) = (0, null);
+                }
+
+                await foreach (Event e in node.WatchEventsAsync(last is null ? first : last.Seq + 1, follow: true, context.Cancellation))
                 {
                     lock (printing)
-                        EventLine.Print(context.Output, backlog.Node, e);
-                    next = e.Seq + 1;
+                        EventLine.Print(context.Output, node, e);
+                    last = e;
                 }
             }
             catch (CliException e) when (e.ExitCode == ExitCode.Unreachable)
@@ -107,5 +115,17 @@ internal sealed class EventsVerb : Verb
         }
     }
 
-    private sealed record Backlog(NodeClient Node, IReadOnlyList<Event> Events, ulong Next, CliException? Unreachable);
+    /// <summary>Whether a node's stream is the one that this event was read from: numbers that are gone come as one event of their own.</summary>
+    private static async Task<bool> HasAsync(NodeClient node, Event last, CancellationToken cancellationToken)
+    {
+        await foreach (Event e in node.WatchEventsAsync(last.Seq, follow: false, cancellationToken))
+            return e.Type == "events-lost" || (e.Seq, e.TimeUnixMs, e.Type) == (last.Seq, last.TimeUnixMs, last.Type);
+        return false;
+    }
+
+    private sealed record Backlog(NodeClient Node, IReadOnlyList<Event> Events, ulong From, CliException? Unreachable)
+    {
+        /// <summary>The newest; null where there is none from <see cref="From"/> on.</summary>
+        public Event? Last => Events.Count > 0 ? Events[^1] : null;
+    }
 }

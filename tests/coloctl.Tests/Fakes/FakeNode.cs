@@ -80,7 +80,7 @@ internal sealed class FakeReplicationService : ReplicationService.ReplicationSer
     public EndCheckpointResponse EndAnswer { get; set; } = new();
     public StopResponse StopAnswer { get; set; } = new();
     public List<ReplicationError> ErrorList { get; } = [];
-    public List<Event> EventList { get; } = [];
+    public List<Event> EventList { get; set; } = [];
     public StartRequest? StartSeen { get; private set; }
     public ResyncRequest? ResyncSeen { get; private set; }
     public VerifyRequest? VerifySeen { get; private set; }

@@ -98,6 +98,60 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
         Assert.Equal((0, 2, ""), (run.ExitCode, run.Out.Count(c => c == '\n'), run.Error));
     }
 
+    [Fact]
+    public async Task A_followed_node_whose_numbers_begin_again_is_followed_from_the_first()
+    {
+        _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
+        Run run = await FollowThroughRestartAsync([EventOf(1, 3, "started")]);
+        Assert.Equal(["1", "2", "1"], NumbersOf(run));
+        Assert.Matches("^coloctl: primary .* counts its events from 1 again", run.Error);
+        Assert.Equal(1, run.Error.Count(c => c == '\n'));
+    }
+
+    [Fact]
+    public async Task So_is_one_that_has_passed_the_last_number_already()
+    {
+        _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
+        Run run = await FollowThroughRestartAsync([EventOf(1, 3, "started"), EventOf(2, 4, "checkpoint"), EventOf(3, 5, "checkpoint")]);
+        Assert.Equal(["1", "2", "1", "2", "3"], NumbersOf(run));
+    }
+
+    [Fact]
+    public async Task One_whose_numbers_go_on_is_followed_from_where_it_stopped()
+    {
+        _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
+        Run run = await FollowThroughRestartAsync([EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint"), EventOf(3, 5, "started")]);
+        Assert.Equal("", run.Error);
+        Assert.Equal(["1", "2", "3"], NumbersOf(run));
+    }
+
+    [Fact]
+    public async Task One_that_has_lost_its_last_events_has_not_begun_again()
+    {
+        _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
+        Run run = await FollowThroughRestartAsync([EventOf(1, 1, "started"), EventOf(900, 5, "events-lost"), EventOf(901, 5, "started")]);
+        Assert.Equal("", run.Error);
+        Assert.Equal(["1", "2", "900", "901"], NumbersOf(run));
+    }
+
+    /// <summary>Follows the primary; its streams end once, and afterwards it has these events.</summary>
+    private async Task<Run> FollowThroughRestartAsync(List<Event> afterwards)
+    {
+        using var end = new CancellationTokenSource();
+        Task<Run> running = Run.OfAsync(new Dictionary<string, string>(), end.Token, "--primary", _pair.PrimaryNode.Address, "events", "--follow", "--json");
+        // The backlog, and what follows it.
+        await Replication.Testing.Eventually.TrueAsync(() => _pair.Primary.Calls.Count(c => c == "WatchEvents") == 2);
+        _pair.Primary.EventList = afterwards;
+        _pair.Primary.ReleaseHung();
+        // Twice around: the question whether it is still the same stream, and the stream.
+        await Replication.Testing.Eventually.TrueAsync(() => _pair.Primary.Calls.Count(c => c == "WatchEvents") >= 6);
+        await end.CancelAsync();
+        return await running;
+    }
+
+    private static string[] NumbersOf(Run run) =>
+        [.. run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("seq").GetRawText())];
+
     private static ReplicationError ErrorOf(ulong seq, uint @case) => new()
     {
         Seq = seq,
