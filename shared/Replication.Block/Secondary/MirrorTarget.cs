@@ -81,5 +81,5 @@ internal sealed class MirrorTarget(SecondaryDisk disk, MirrorSessionState sessio
     }
 
     private BlockException Over(BlockOperation operation, BlockRange range) =>
-        Error(BlockErrorKind.Shutdown, operation, range, $"mirror session {session.Token:N} is over");
+        Error(BlockErrorKind.Shutdown, operation, range, "the mirror session is over");
 }

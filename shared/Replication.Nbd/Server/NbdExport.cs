@@ -18,10 +18,14 @@ public sealed class NbdExport
     public NbdExport(string name, BlockNode node)
     {
         Name = name;
+        Label = name;
         Node = node;
     }
 
     public string Name { get; }
+
+    /// <summary>What logs call it; another one than the name where that is nobody's business.</summary>
+    public string Label { get; init; }
 
     public BlockNode Node { get; }
 

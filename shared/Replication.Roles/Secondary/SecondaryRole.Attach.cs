@@ -106,7 +106,7 @@ internal sealed partial class SecondaryRole
     {
         SecondarySession? current = Volatile.Read(ref _session);
         if (current is null || current.Token != session || current.IsEnding)
-            throw SessionOver(session);
+            throw SessionOver();
         SecondaryDisk found = _group.Disks.FirstOrDefault(d => d.Name == disk) ?? throw new VerbException(
             VerbFailure.Invalid, $"group '{Options.Group}' has no disk '{disk}'");
         try
@@ -133,7 +133,7 @@ internal sealed partial class SecondaryRole
             {
                 throw new VerbException(
                     VerbFailure.Failed,
-                    $"the secondary's disk has not answered requests of the earlier mirror session {session.Token:N} yet; it can be attached once it has");
+                    "the secondary's disk has not answered requests of an earlier mirror session yet; it can be attached once it has");
             }
 
             _draining.Remove(session);
@@ -152,7 +152,7 @@ internal sealed partial class SecondaryRole
         {
             _draining.Add(session);
             if (session.State.InFlight > 0)
-                _context.Log.Warn($"mirror session {session.Token:N} is over, and the disk has not answered some of its requests yet");
+                _context.Log.Warn("a mirror session is over, and the disk has not answered some of its requests yet");
         }
 
         MirrorExports.Remove(session.Exports);
@@ -175,7 +175,7 @@ internal sealed partial class SecondaryRole
         SecondarySession? session = null;
         foreach (SecondaryDisk disk in _group.Disks)
         {
-            var export = new NbdExport($"{disk.Name}@{state.Token:N}", disk.CreateMirrorTarget(state));
+            var export = new NbdExport($"{disk.Name}@{state.Token:N}", disk.CreateMirrorTarget(state)) { Label = $"{disk.Name}.mirror" };
             export.ConnectionClosed += (_, reason) => OnConnectionClosed(session!, reason.Message);
             exports.Add(export);
         }
@@ -207,10 +207,10 @@ internal sealed partial class SecondaryRole
     }
 
     private SecondarySession CurrentSession(Guid token) =>
-        _session is { IsEnding: false } session && session.Token == token ? session : throw SessionOver(token);
+        _session is { IsEnding: false } session && session.Token == token ? session : throw SessionOver();
 
-    private static VerbException SessionOver(Guid token) =>
-        new(VerbFailure.Refused, $"mirror session {token:N} is over: its connection was lost, or a newer one has been attached; run start");
+    private static VerbException SessionOver() =>
+        new(VerbFailure.Refused, "the mirror session is over: its connection was lost, or a newer one has been attached; run start");
 
     private void CheckDisks(IReadOnlyList<(string Name, long LengthBytes)> theirs)
     {

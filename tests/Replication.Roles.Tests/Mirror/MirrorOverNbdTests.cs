@@ -61,6 +61,18 @@ public sealed class MirrorOverNbdTests : IQuorumObserver, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Messages_name_the_disk_and_the_address_and_never_the_token()
+    {
+        await using NbdServer server = Serve(new MemoryNode(DiskBytes));
+        await using IMirrorConnection connection = await new NbdMirrorTransport(Address).ConnectAsync("disk0@token", CancellationToken.None);
+        Assert.Equal($"disk0 at {Address}", connection.Node.Name);
+        VerbException refused = await Assert.ThrowsAsync<VerbException>(
+            () => new NbdMirrorTransport(Address).ConnectAsync("disk0@0badc0de", CancellationToken.None));
+        Assert.StartsWith($"the secondary's mirror listener {Address} cannot be reached for disk 'disk0': ", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("0badc0de", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_server_that_answers_nothing_is_given_up_after_the_deadline()
     {
         var hung = new DeferredNode(_peer);

@@ -173,7 +173,7 @@ internal sealed partial class ServerConnection
         if (e is BlockException error)
             return (ErrorMap.ToWire(error), error.Message);
         // No node may throw anything else. The guest learns EIO, and the operator what it was.
-        _options.Trouble?.Invoke($"export '{_session.Export.Name}': unexpected {e}");
+        _options.Trouble?.Invoke($"export '{_session.Export.Label}': unexpected {e}");
         return (NbdError.Io, e.Message);
     }
 

@@ -107,7 +107,7 @@ internal sealed partial class ServerConnection : IExportUser, IBatchSink
     private void Report(NbdCloseReason reason)
     {
         if (reason.Kind is NbdCloseKind.Lost or NbdCloseKind.Violation)
-            _options.Trouble?.Invoke($"NBD client {_info.Id} ({_info.Peer}){(_attached is null ? "" : $", export '{_attached.Name}'")}: {reason.Message}");
+            _options.Trouble?.Invoke($"NBD client {_info.Id} ({_info.Peer}){(_attached is null ? "" : $", export '{_attached.Label}'")}: {reason.Message}");
     }
 
     /// <summary>Waits for the requests in flight, and until the client has taken its replies, if it is still there to take them.</summary>
