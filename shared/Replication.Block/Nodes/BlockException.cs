@@ -49,6 +49,7 @@ public sealed class BlockException : IOException
         Node = node;
         Operation = operation;
         Range = range;
+        Reason = reason;
         Errno = errno != 0 ? errno : DefaultErrno(kind);
     }
 
@@ -61,6 +62,9 @@ public sealed class BlockException : IOException
 
     /// <summary>The range of the request as that node saw it.</summary>
     public BlockRange Range { get; }
+
+    /// <summary>Why, without the node, the operation and the range that begin the message.</summary>
+    public string Reason { get; }
 
     /// <summary>The Linux error number; EIO (5) where the kernel gave none.</summary>
     public int Errno { get; }

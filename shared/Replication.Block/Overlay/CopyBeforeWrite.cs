@@ -199,10 +199,12 @@ public sealed class CopyBeforeWrite : BlockNode
         }
     }
 
-    private BlockException UndoFailed(BlockRange run, BlockException cause) =>
-        Error(
-            cause.Kind, BlockOperation.Write, run, $"the old content could not be kept ({cause.Message}); the write is refused so that the view stays valid",
-            cause.Errno, cause);
+    private BlockException UndoFailed(BlockRange run, BlockException cause)
+    {
+        // No room is nothing that happened at one place.
+        string reason = cause.Kind == BlockErrorKind.NoSpace ? cause.Reason : cause.Message;
+        return Error(cause.Kind, BlockOperation.Write, run, $"the old content could not be kept: {reason}", cause.Errno, cause);
+    }
 
     private BlockRange AlignOut(BlockRange range) => range.AlignOut(_blockSizeBytes, LengthBytes);
 }

@@ -153,7 +153,7 @@ internal sealed partial class PrimaryRole
     }
 
     private static VerbException AsSyncFailure(Verb verb, Exception e, MirrorAttachment? attachment) => attachment?.Session.Loss is { Errno: Errno.ENOSPC } loss
-        ? DoesNotFit(verb, $"the secondary's overlay has run out of room ({loss.Message})")
+        ? DoesNotFit(verb, $"the secondary's overlay has run out of room at {loss.Range} of disk '{loss.Disk}'")
         : AsVerbFailure(StageTable.NameOf(verb), e);
 
     private static VerbException DoesNotFit(Verb verb, string reason) => new(

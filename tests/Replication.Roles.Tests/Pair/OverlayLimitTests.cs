@@ -25,6 +25,10 @@ public sealed class OverlayLimitTests
 
         FailureReport undo = Assert.Single(pair.SecondaryJournal.Failures, failure => failure.Case == FailureCase.UndoCopy);
         Assert.Equal(("disk0", Errno.ENOSPC), (undo.Disk, undo.Errno));
+        Assert.Matches(
+            @"^[\w.]+: Write at \S+: the old content could not be kept: the overlays are full \(\d+ of 16777216 bytes\); "
+            + "a checkpoint empties them, a larger Overlay:Limit or an Overlay:Spill holds more$",
+            undo.Message);
         Dictionary<string, object> soft = Assert.Single(pair.SecondaryJournal.Of(EventTypes.OverlaySoftLimit));
         Assert.Equal(TestPair.OverlayLimitBytes / 4 * 3, soft["limitBytes"]);
         Assert.InRange((long)soft["usedBytes"], TestPair.OverlayLimitBytes / 4 * 3, TestPair.OverlayLimitBytes);

@@ -171,6 +171,7 @@ public sealed class ResyncVerbTests
         pair.SecondaryFaults.Add("node=disk0.hidden op=write error=ENOSPC");
         VerbException refusal = await Assert.ThrowsAsync<VerbException>(() => pair.Primary.ResyncAsync(abandonView: false, default));
         Assert.Equal((VerbFailure.Refused, true), (refusal.Failure, refusal.NeedsOperator));
+        Assert.Matches(@"^resync is refused: the secondary's overlay has run out of room at \S+ of disk 'disk0'; configure ", refusal.Message);
         foreach (string way in new[] { "Overlay:Spill", "Overlay:Limit", "--abandon-view" })
             Assert.Contains(way, refusal.Message, StringComparison.Ordinal);
         Assert.Equal(NodeStage.Detached, pair.Primary.GetStatus().Stage);
