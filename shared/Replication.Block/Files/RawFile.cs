@@ -9,7 +9,8 @@ namespace Replication.Block.Files;
 /// <remarks>
 /// Locks and I/O use the one descriptor, so that a restarted node cannot overtake a killed one's last requests. The success path neither throws nor allocates.
 /// A failed fdatasync is final: the kernel may have dropped the pages that it could not write, so every later flush of this open file fails too rather than
-/// pretend that they are safe. FUA is a write and a flush: waiting for the device must not happen on the caller's thread.
+/// pretend that they are safe: that ends with a restart of the node, which opens the file again. FUA is a write and a flush: waiting for the device must not
+/// happen on the caller's thread.
 /// </remarks>
 public sealed class RawFile : BlockNode
 {
@@ -165,7 +166,11 @@ public sealed class RawFile : BlockNode
     internal BlockException? FlushNow()
     {
         if (_flushErrno != 0)
-            return Error(BlockErrorKind.Io, BlockOperation.Flush, default, $"an earlier flush failed: {LinuxErrno.Text(_flushErrno)}", _flushErrno);
+        {
+            string reason = $"an earlier flush failed ({LinuxErrno.Text(_flushErrno)}), so none succeeds before the node is restarted";
+            return Error(BlockErrorKind.Io, BlockOperation.Flush, default, reason, _flushErrno);
+        }
+
         int errno = _file.DataSync();
         if (errno == 0)
             return null;
