@@ -118,7 +118,8 @@ internal sealed class ErrorsVerb : Verb
     private sealed record Document(IReadOnlyList<Entry> Errors, long Acknowledged);
 
     private sealed record Entry(
-        ulong Seq, string Node, uint Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message, string Advice, string Time)
+        ulong Seq, string Node, uint Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message, string Advice, string Time,
+        bool Settled)
     {
         public static Entry Of(NodeClient node, ReplicationError e) => new(
             e.Seq,
@@ -131,6 +132,7 @@ internal sealed class ErrorsVerb : Verb
             e.Epoch,
             e.Message,
             e.Advice,
-            WireNames.Time(e.TimeUnixMs).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture));
+            WireNames.Time(e.TimeUnixMs).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture),
+            e.Settled);
     }
 }

@@ -6,7 +6,9 @@ namespace Replication.Control.Journal;
 /// <summary>What to do about each of the seven failure cases.</summary>
 internal static class Advice
 {
-    public static string For(FailureReport failure) => (failure.Errno == Errno.ENOSPC ? "There was no room left: make some. " : "") + For(failure.Case);
+    public static string For(FailureReport failure) => failure.Settled is not null
+        ? "Nothing is left to mend. What made the disks differ is not known: look at the device under the secondary disk, and for whoever else writes to it."
+        : (failure.Errno == Errno.ENOSPC ? "There was no room left: make some. " : "") + For(failure.Case);
 
     public static string For(FailureCase failureCase) => failureCase switch
     {

@@ -7,8 +7,9 @@ namespace Replication.Control.Journal;
 /// </summary>
 /// <remarks>
 /// One entry stands for all failures of one case on one disk within an epoch: its first one, and how many there were. So a failing disk neither fills the list
-/// nor floods the event stream. An acknowledged entry is gone; the next failure of its kind is listed anew. New entries are saved by the journal's thread at
-/// once, mere counts at most every <see cref="s_countsInterval"/>, an acknowledgement before it is answered.
+/// nor floods the event stream. What is settled and what is open never share an entry. An acknowledged entry is gone; the next failure of its kind is listed
+/// anew. New entries are saved by the journal's thread at once, mere counts at most every <see cref="s_countsInterval"/>, an acknowledgement before it is
+/// answered.
 /// </remarks>
 internal sealed class ErrorList : IErrorList
 {
@@ -31,13 +32,13 @@ internal sealed class ErrorList : IErrorList
         _savedAt = time.GetTimestamp();
     }
 
-    /// <summary>Text of the oldest entry; null: there is none.</summary>
+    /// <summary>Text of the oldest entry that is open, else of the oldest; null: there is none.</summary>
     public string? OldestText
     {
         get
         {
             lock (_lock)
-                return _entries.Count == 0 ? null : _entries[0].ToString();
+                return (_entries.Find(e => e.Settled is null) ?? _entries.FirstOrDefault())?.ToString();
         }
     }
 
@@ -50,9 +51,9 @@ internal sealed class ErrorList : IErrorList
     {
         lock (_lock)
         {
-            int known = _entries.FindLastIndex(e => e.Case == failure.Case && e.Disk == failure.Disk && e.Epoch == failure.Epoch);
+            int known = _entries.FindLastIndex(e => IsLike(e, failure) && e.Epoch == failure.Epoch);
             if (known < 0 && _entries.Count >= Limits.ErrorsListed)
-                known = Math.Max(_entries.FindLastIndex(e => e.Case == failure.Case && e.Disk == failure.Disk), 0);
+                known = Math.Max(_entries.FindLastIndex(e => IsLike(e, failure)), 0);
             if (known >= 0)
             {
                 _entries[known] = _entries[known] with { Count = _entries[known].Count + 1 };
@@ -62,6 +63,21 @@ internal sealed class ErrorList : IErrorList
 
             _entries.Add(ErrorEntry.Of(publish(failure), _time.GetUtcNow().ToUnixTimeMilliseconds(), failure));
             _isChanged = true;
+        }
+    }
+
+    /// <summary>Nothing is left of what was listed as a disk's differences.</summary>
+    public void SettleDifferences(string disk, string settled)
+    {
+        lock (_lock)
+        {
+            for (int i = 0; i < _entries.Count; i++)
+            {
+                if (_entries[i].Settled is not null || _entries[i].Disk != disk || !_entries[i].ToFailure().IsDifference)
+                    continue;
+                _entries[i] = _entries[i] with { Settled = settled };
+                _isChanged = true;
+            }
         }
     }
 
@@ -84,6 +100,9 @@ internal sealed class ErrorList : IErrorList
             Save(out _, force: true); // A failure is the thread's to repeat.
         return acknowledged;
     }
+
+    private static bool IsLike(ErrorEntry entry, FailureReport failure) =>
+        entry.Case == failure.Case && entry.Disk == failure.Disk && entry.Settled is null == failure.Settled is null;
 
     /// <summary>Saves what is due. The journal's thread calls it.</summary>
     /// <returns>When to call again: counts wait to be saved, or saving failed, with <paramref name="trouble"/>; null: all is saved.</returns>

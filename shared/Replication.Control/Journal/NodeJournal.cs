@@ -58,6 +58,12 @@ internal sealed class NodeJournal : INodeJournal, IDisposable
         _thread.Signal();
     }
 
+    public void SettleDifferences(string disk, string settled)
+    {
+        _errors.SettleDifferences(disk, settled);
+        _thread.Signal();
+    }
+
     /// <summary>Writes what is left, as far as the disk lets it, and ends the readers' streams.</summary>
     public void Dispose()
     {
@@ -82,7 +88,7 @@ internal sealed class NodeJournal : INodeJournal, IDisposable
 
     private ulong PublishError(FailureReport failure) => _events.Publish(
         EventTypes.Error, ("case", (int)failure.Case), ("disk", failure.Disk), ("offsetBytes", failure.OffsetBytes), ("lengthBytes", failure.LengthBytes),
-        ("errno", failure.Errno), ("epoch", failure.Epoch), ("message", failure.Message), ("advice", Advice.For(failure)));
+        ("errno", failure.Errno), ("epoch", failure.Epoch), ("message", failure.Text), ("advice", Advice.For(failure)));
 
     private TimeSpan? Write()
     {

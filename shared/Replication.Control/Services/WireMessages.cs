@@ -37,9 +37,10 @@ internal static class WireMessages
         LengthBytes = error.Failure.LengthBytes,
         Errno = error.Failure.Errno,
         Epoch = error.Failure.Epoch,
-        Message = error.Count > 1 ? string.Create(CultureInfo.InvariantCulture, $"{error.Failure.Message} ({error.Count} times)") : error.Failure.Message,
+        Message = error.Count > 1 ? string.Create(CultureInfo.InvariantCulture, $"{error.Failure.Text} ({error.Count} times)") : error.Failure.Text,
         Advice = error.Advice,
         TimeUnixMs = error.TimeUnixMs,
+        Settled = error.Failure.Settled is not null,
     };
 
     public static V1.Event ToWire(JournalEvent entry)

@@ -36,7 +36,17 @@ public enum FailureCase
 }
 
 /// <summary>One failure, before the journal has numbered it.</summary>
-public sealed record FailureReport(FailureCase Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message);
+public sealed record FailureReport(FailureCase Case, string Disk, long OffsetBytes, long LengthBytes, int Errno, ulong Epoch, string Message)
+{
+    /// <summary>What has become of it, where nothing is left to mend; null: it is open.</summary>
+    public string? Settled { get; init; }
+
+    /// <summary>The message, and what has become of it.</summary>
+    public string Text => Settled is null ? Message : $"{Message}; {Settled}";
+
+    /// <summary>The two disks differ though nothing has failed: what a verify finds. Whatever fails has an error number.</summary>
+    public bool IsDifference => Case == FailureCase.SecondaryDisk && Errno == 0;
+}
 
 /// <summary>
 /// Where a node's roles write what happened: the event stream and the errors that stay until acknowledged. Thread-safe; never blocks on a reader.
@@ -49,6 +59,11 @@ public interface INodeJournal
     /// <summary>Records an error (and its "error" event). Repetitions of one case on one disk within an epoch are counted, not listed again.</summary>
     void Report(FailureReport failure);
 
-    /// <summary>Text of the oldest unacknowledged error; null where there is none.</summary>
+    /// <summary>Nothing is left of a disk's differences: those that are listed stay until they are acknowledged, but say what has become of them.</summary>
+    void SettleDifferences(string disk, string settled);
+
+    /// <summary>
+    /// Text of the oldest error that is neither acknowledged nor settled, else of the oldest that is not acknowledged; null where there is none.
+    /// </summary>
     string? OldestError { get; }
 }

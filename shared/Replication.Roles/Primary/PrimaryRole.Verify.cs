@@ -27,10 +27,20 @@ internal sealed partial class PrimaryRole
             foreach (PrimaryDisk disk in _disks)
             {
                 var verify = new DiskVerify(disk, attachment, RequirePeer(), repair, Options.Mirror.Deadline, Time);
-                await verify.RunAsync(advancedBytes => _progress = new ProgressStatus("verify", done += advancedBytes, total), interruption.Token);
+                bool whole = false;
+                try
+                {
+                    await verify.RunAsync(advancedBytes => _progress = new ProgressStatus("verify", done += advancedBytes, total), interruption.Token);
+                    whole = true;
+                }
+                finally
+                {
+                    // What was found and repaired before the end stays so, whatever has ended it.
+                    Report(verify, disk, whole);
+                }
+
                 differing += verify.DifferingBytes;
                 repaired += verify.RepairedBytes;
-                Report(verify, disk);
             }
         }
         catch (Exception e) when (e is VerbException or IOException or OperationCanceledException)
@@ -46,12 +56,16 @@ internal sealed partial class PrimaryRole
         return new VerifyResult(differing, repaired, Time.GetElapsedTime(began));
     }
 
-    private void Report(DiskVerify verify, PrimaryDisk disk)
+    private void Report(DiskVerify verify, PrimaryDisk disk, bool whole)
     {
+        bool isEqual = whole && verify.RepairedBytes == verify.DifferingBytes;
+        if (isEqual)
+            Journal.SettleDifferences(disk.Name, verify.DifferingBytes > 0 ? "repaired by a later verify" : "found equal by a later verify");
         if (verify.DifferingBytes == 0)
             return;
         string places = string.Join(", ", verify.FirstDifferences.Select(range => $"{range.OffsetBytes}+{range.LengthBytes}"));
-        string what = verify.RepairedBytes == verify.DifferingBytes ? "repaired" : "not repaired";
+        string found = whole ? "" : ", before it was ended";
+        string some = verify.RepairedBytes > 0 && !isEqual ? $" ({verify.RepairedBytes} of them repaired)" : "";
         BlockRange first = verify.FirstDifferences[0];
         Journal.Report(new FailureReport(
             FailureCase.SecondaryDisk,
@@ -60,6 +74,10 @@ internal sealed partial class PrimaryRole
             first.LengthBytes,
             0,
             State.Record.Epoch,
-            $"verify: disk '{disk.Name}' of the secondary differs from the primary's in {verify.DifferingBytes} bytes ({what}), first at {places}"));
+            $"verify has found{found} that disk '{disk.Name}' of the secondary differs from the primary's in {verify.DifferingBytes} bytes{some}, "
+            + $"first at {places}")
+        {
+            Settled = isEqual ? "all repaired" : null,
+        });
     }
 }

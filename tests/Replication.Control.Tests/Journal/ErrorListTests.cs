@@ -83,6 +83,49 @@ public sealed class ErrorListTests
     }
 
     [Fact]
+    public void Differences_that_are_settled_stay_listed_and_say_so_across_restarts_too()
+    {
+        using var directory = new JournalDirectory();
+        using (NodeJournal journal = directory.Open())
+        {
+            journal.Report(Difference("disk0", 3));
+            journal.Report(Failure(FailureCase.SecondaryDisk, "disk0", 4));
+            journal.Report(Difference("disk1", 4));
+            journal.SettleDifferences("disk0", "repaired by a later verify");
+        }
+
+        using NodeJournal last = directory.Open();
+        IReadOnlyList<RecordedError> errors = last.Errors.List();
+        Assert.Equal(["they differ; repaired by a later verify", "no answer", "they differ"], errors.Select(e => e.Failure.Text));
+        Assert.StartsWith("Nothing is left to mend", errors[0].Advice, StringComparison.Ordinal);
+        Assert.Equal("case 4 on disk0 at 4096+512 in epoch 4: no answer", last.OldestError);
+        last.Errors.Acknowledge(2);
+        last.Errors.Acknowledge(3);
+        Assert.Equal("case 4 on disk0 at 4096+512 in epoch 3: they differ; repaired by a later verify", last.OldestError);
+        Assert.Equal(1, last.Errors.Acknowledge(1));
+        Assert.Null(last.OldestError);
+    }
+
+    [Fact]
+    public async Task What_differs_after_a_repair_is_listed_beside_what_was_repaired()
+    {
+        using var directory = new JournalDirectory();
+        using (NodeJournal journal = directory.Open())
+        {
+            journal.Report(Difference("disk0", 3) with { Settled = "all repaired" });
+            journal.Report(Difference("disk0", 3));
+            journal.Report(Difference("disk0", 3) with { Settled = "all repaired" });
+            journal.Report(Difference("disk0", 3));
+            Assert.Equal([("they differ; all repaired", 2L), ("they differ", 2L)], journal.Errors.List().Select(e => (e.Failure.Text, e.Count)));
+        }
+
+        using NodeJournal last = directory.Open();
+        Assert.Equal(
+            ["they differ; all repaired", "they differ"],
+            (await JournalDirectory.Read(last.Events)).Select(e => e.Fields.Single(field => field.Name == "message").Value));
+    }
+
+    [Fact]
     public void The_list_is_bounded()
     {
         using var directory = new JournalDirectory();
@@ -111,6 +154,9 @@ public sealed class ErrorListTests
         File.WriteAllText(Path.Combine(directory.Journal, "errors.json"), text);
         Assert.Contains(says, Assert.Throws<JournalException>(() => directory.Open()).Message, StringComparison.Ordinal);
     }
+
+    private static FailureReport Difference(string disk, ulong epoch) =>
+        Failure(FailureCase.SecondaryDisk, disk, epoch) with { Errno = 0, Message = "they differ" };
 
     private static FailureReport Failure(FailureCase failureCase, string disk, ulong epoch) => new(failureCase, disk, 4096, 512, Errno.EIO, epoch, "no answer");
 }

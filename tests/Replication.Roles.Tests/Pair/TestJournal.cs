@@ -6,6 +6,7 @@ internal sealed class TestJournal : INodeJournal
     private readonly Lock _lock = new();
     private readonly List<(string Type, Dictionary<string, object> Fields)> _events = []; // guarded by _lock
     private readonly List<FailureReport> _failures = []; // guarded by _lock
+    private readonly List<(string Disk, string Settled)> _settlements = []; // guarded by _lock
 
     public string? OldestError
     {
@@ -31,6 +32,16 @@ internal sealed class TestJournal : INodeJournal
             return [.. _events.Where(e => e.Type == type).Select(e => e.Fields)];
     }
 
+    /// <summary>Disks whose differences are settled, and how.</summary>
+    public IReadOnlyList<(string Disk, string Settled)> Settlements
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _settlements];
+        }
+    }
+
     public void Publish(string type, params ReadOnlySpan<(string Name, object Value)> fields)
     {
         var copy = new Dictionary<string, object>();
@@ -44,5 +55,11 @@ internal sealed class TestJournal : INodeJournal
     {
         lock (_lock)
             _failures.Add(failure);
+    }
+
+    public void SettleDifferences(string disk, string settled)
+    {
+        lock (_lock)
+            _settlements.Add((disk, settled));
     }
 }

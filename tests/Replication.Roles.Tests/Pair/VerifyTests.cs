@@ -36,15 +36,44 @@ public sealed class VerifyTests
         VerifyResult found = await pair.Primary.VerifyAsync(repair: false, default);
         Assert.Equal((4096 + 512L, 0L), (found.DifferingBytes, found.RepairedBytes));
         FailureReport failure = Assert.Single(pair.PrimaryJournal.Failures);
+        Assert.True(failure.IsDifference);
+        Assert.Null(failure.Settled);
+        Assert.Equal([("disk0", "found equal by a later verify")], pair.PrimaryJournal.Settlements);
         Assert.Equal((FailureCase.SecondaryDisk, "disk1", 69_632L, 4096L), (failure.Case, failure.Disk, failure.OffsetBytes, failure.LengthBytes));
         Assert.Contains("69632+4096, 1048576+512", failure.Message, StringComparison.Ordinal);
 
         VerifyResult repaired = await pair.Primary.VerifyAsync(repair: true, default);
         Assert.Equal((4608L, 4608L), (repaired.DifferingBytes, repaired.RepairedBytes));
         await pair.DisksAreEqualAsync();
+        Assert.Equal("all repaired", pair.PrimaryJournal.Failures[1].Settled);
+        Assert.Equal(("disk1", "repaired by a later verify"), pair.PrimaryJournal.Settlements[^1]);
         Assert.Equal(0, (await pair.Primary.VerifyAsync(repair: false, default)).DifferingBytes);
+        Assert.Equal(("disk1", "found equal by a later verify"), pair.PrimaryJournal.Settlements[^1]);
         // What is repaired goes through copy-before-write: the view is still the last checkpoint, as the disk had it.
         Assert.Equal(2UL, await pair.CheckpointAsync());
+    }
+
+    [Fact]
+    public async Task What_was_found_before_a_verify_was_ended_is_reported_and_settles_nothing()
+    {
+        await using var pair = new TestPair(diskBytes: 17 << 20);
+        await pair.OpenPrimaryAsync();
+        await pair.OpenSecondaryAsync();
+        await pair.StartAsync();
+        await pair.SecondaryDisks[0].WriteAsync(70_000, new byte[] { 0x99 });
+        // What is digested first holds the difference; the verify is ended in what comes behind.
+        pair.SecondaryFaults.Add("node=disk0 op=read offset=16MiB nth=1 break=slow");
+        using var ending = new CancellationTokenSource();
+        Task<VerifyResult> verify = pair.Primary.VerifyAsync(repair: true, ending.Token);
+        await pair.SecondaryFaults.Breakpoint("slow").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        await ending.CancelAsync();
+        pair.SecondaryFaults.Breakpoint("slow").Release();
+        await Assert.ThrowsAnyAsync<Exception>(() => verify.WaitAsync(TestTimeouts.Patience));
+        FailureReport failure = Assert.Single(pair.PrimaryJournal.Failures);
+        Assert.Null(failure.Settled);
+        Assert.Contains("before it was ended", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("4096 bytes (4096 of them repaired), first at 69632+4096", failure.Message, StringComparison.Ordinal);
+        Assert.Empty(pair.PrimaryJournal.Settlements);
     }
 
     [Fact]

@@ -24,6 +24,8 @@ internal sealed class SimulatedJournal(string node, Action<string> tell) : INode
     public void Report(FailureReport failure)
     {
         _errors.Add(failure.Message);
-        tell($"{node}: case {(int)failure.Case} on {failure.Disk}: {failure.Message}");
+        tell($"{node}: case {(int)failure.Case} on {failure.Disk}: {failure.Text}");
     }
+
+    public void SettleDifferences(string disk, string settled) => tell($"{node}: differences of {disk}: {settled}");
 }

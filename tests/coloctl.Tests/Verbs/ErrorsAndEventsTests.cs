@@ -31,6 +31,15 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_settled_is_listed_and_said_to_be()
+    {
+        _pair.Primary.ErrorList.AddRange([ErrorOf(1, 4), ErrorOf(2, 4)]);
+        _pair.Primary.ErrorList[1].Settled = true;
+        Run run = await _pair.RunAsync("errors", "--json");
+        Assert.Equal([false, true], run.Json.GetProperty("errors").EnumerateArray().Select(e => e.GetProperty("settled").GetBoolean()));
+    }
+
+    [Fact]
     public async Task An_acknowledged_error_is_gone()
     {
         _pair.Primary.ErrorList.AddRange([ErrorOf(1, 2), ErrorOf(2, 2)]);
