@@ -64,6 +64,20 @@ public sealed class VerifyHolesTests
     }
 
     [Fact]
+    public async Task A_sparse_disk_that_a_guest_writes_to_and_trims_is_found_equal()
+    {
+        await using TestPair pair = await EmptyPairAsync();
+        using var ending = new CancellationTokenSource();
+        Random random = DeterministicRandom.Create();
+        Task guest = WriteAndTrimAsync(pair.Guest(), new Random(random.Next()), ending.Token);
+        for (int i = 0; i < 10; i++)
+            Assert.Equal(0, await VerifyAsync(pair));
+        await ending.CancelAsync();
+        await guest.WaitAsync(TestTimeouts.Patience);
+        Assert.Empty(pair.PrimaryJournal.Failures);
+    }
+
+    [Fact]
     public async Task A_disk_in_shreds_costs_one_question_a_step()
     {
         await using TestPair pair = await EmptyPairAsync();
@@ -86,6 +100,19 @@ public sealed class VerifyHolesTests
     }
 
     private static async Task<long> VerifyAsync(TestPair pair) => (await pair.Primary.VerifyAsync(repair: false, default)).DifferingBytes;
+
+    // What is trimmed is shorter than a step, longer, or so long that it follows in the background.
+    private static async Task WriteAndTrimAsync(BlockNode guest, Random random, CancellationToken ending)
+    {
+        while (!ending.IsCancellationRequested)
+        {
+            await guest.WriteAsync(random.NextInt64(DiskBytes - 4096), Poison());
+            long trimmedBytes = random.Next(8) switch { 0 => 9 * Mebibyte, < 3 => 2 * Mebibyte, _ => random.Next(1, 10_000) };
+            if (random.Next(4) == 0)
+                await guest.DiscardAsync(new BlockRange(random.NextInt64(DiskBytes - trimmedBytes), trimmedBytes));
+            await Task.Yield();
+        }
+    }
 
     private static byte[] Poison()
     {
