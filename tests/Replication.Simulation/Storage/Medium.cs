@@ -54,6 +54,13 @@ internal sealed class Medium
     public void Write(long offsetBytes, byte[] content) =>
         Apply(new PendingWrite(new BlockRange(offsetBytes, content.Length), content, false), new BlockRange(offsetBytes, content.Length));
 
+    /// <summary>A byte changes behind everybody's back. Where there was a hole is data now: a hole has nothing that could rot, and reads as zeroes.</summary>
+    public void Rot(long offsetBytes)
+    {
+        Content[offsetBytes] ^= 0xFF;
+        _allocated[offsetBytes / SectorBytes] = true;
+    }
+
     public void Hang() => Hangs = true;
 
     public void Unhang()

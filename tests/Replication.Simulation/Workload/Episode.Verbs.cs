@@ -80,7 +80,7 @@ internal sealed partial class Episode
         long rotten = _random.NextInt64(disk.LengthBytes);
         _pair.NoteFault($"byte {rotten} of the secondary's {disk.Name} rots");
         _pair.IsRotten = true;
-        disk.Content[rotten] ^= 0xFF;
+        disk.Rot(rotten);
         _controller.Verify(repair: true);
         Quiesce(s_patience);
         CheckpointForCertain();
