@@ -87,15 +87,6 @@ internal sealed class Medium
         return new Extent(end - range.OffsetBytes, allocated ? ExtentFlags.Data : ExtentFlags.Hole | ExtentFlags.Zero);
     }
 
-    /// <summary>
-    /// A byte changes by itself, and is there from now on: a hole reads as zeroes whatever the device under it does, and a verify need not look there.
-    /// </summary>
-    public void Rot(long offsetBytes)
-    {
-        Content[offsetBytes] ^= 0xFF;
-        _allocated[offsetBytes / SectorBytes] = true;
-    }
-
     /// <summary>A write is under way: from here until <see cref="Land"/> a kill may leave any part of it.</summary>
     public PendingWrite Begin(BlockRange range, ReadOnlyMemory<byte> data, bool unmaps)
     {
