@@ -9,14 +9,16 @@ namespace Replication.Protos;
 public static class ControlChannel
 {
     private const string UnixPrefix = "unix:";
+    private const string WhatToDo = "see whether it runs and the link to it is up";
     private const int MaxSocketPathBytes = 107; // sun_path, with its closing zero byte
 
     // A host that swallows packets is given up on before a verb's five seconds are over.
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(4);
 
     // A call that works for long has a long deadline or none: a peer that is frozen or cut off is told from a busy one by the pings that it does not answer.
-    private static readonly TimeSpan s_pingDelay = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_pingTimeout = TimeSpan.FromSeconds(8);
+    // An answer to a ping costs the peer nothing: five seconds are what any other answer may take, and a verb over a dead link fails a second later.
+    private static readonly TimeSpan s_pingDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_pingTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Opens a channel; nothing is connected yet.</summary>
     /// <param name="address"><c>http://HOST:PORT</c> or <c>unix:/path</c>.</param>
@@ -57,10 +59,19 @@ public static class ControlChannel
     /// <summary>One line about a failed call. It begins with the address; what the node itself said follows unchanged.</summary>
     public static string Explain(RpcException exception, string address) => exception switch
     {
-        { StatusCode: StatusCode.DeadlineExceeded } => $"{address} cannot be reached: it did not answer in time",
-        { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause } => $"{address} cannot be reached: {cause.GetBaseException().Message}",
+        { StatusCode: StatusCode.DeadlineExceeded } => $"{address} cannot be reached: it did not answer in time; {WhatToDo}",
+        { StatusCode: StatusCode.Unavailable, Status.DebugException: { } cause } => $"{address} cannot be reached: {Reason(cause.GetBaseException())}",
         { Status.Detail: "" } => $"{address}: {exception.StatusCode}",
         _ => $"{address}: {exception.Status.Detail}",
+    };
+
+    // Where nobody answers the handler speaks of its settings, whose names say nothing to an operator.
+    private static string Reason(Exception cause) => cause switch
+    {
+        TimeoutException => $"no connection within {s_connectTimeout.TotalSeconds:0} s; {WhatToDo}",
+        HttpIOException { HttpRequestError: HttpRequestError.HttpProtocolError } when cause.Message.Contains("ping", StringComparison.OrdinalIgnoreCase) =>
+            $"nothing has come from it for {(s_pingDelay + s_pingTimeout).TotalSeconds:0} s; {WhatToDo}",
+        _ => cause.Message,
     };
 
     private static (Uri Uri, string? SocketPath) Parse(string address)

@@ -9,6 +9,13 @@ public interface IMirrorSessionObserver
     void Suspicious(MirrorSession session);
 
     /// <summary>
+    /// The peer owes an answer that no deadline of a guest's bounds, to a flush or a question, and nothing at all has come from it for a while.
+    /// Called at every tick until something is heard: one that lives by another way is spared with <see cref="MirrorSession.HeardElsewhere"/>, one
+    /// that does not is given up with <see cref="MirrorSession.GiveUpUnheard"/>.
+    /// </summary>
+    void Unheard(MirrorSession session);
+
+    /// <summary>
     /// The session is over. No forward that is pending fails, and so no guest write is acknowledged for
     /// it, before this returns: the place to hold acknowledgements.
     /// </summary>

@@ -45,6 +45,12 @@ internal static class MirrorLimits
     public static readonly TimeSpan LeastTick = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
+    /// A peer that owes nothing but flushes and answers to questions is asked over another way whether it lives when nothing has come from it for so long, or
+    /// for the deadline where that is longer: most devices have flushed by then, and a verb that waits has not tired anybody yet.
+    /// </summary>
+    public static readonly TimeSpan UnheardFor = TimeSpan.FromSeconds(2);
+
+    /// <summary>
     /// How often it is looked whether marks can be cleared: soon enough that an idle pair is clean when somebody looks, rarely enough to cost nothing.
     /// </summary>
     public static readonly TimeSpan CleaningInterval = TimeSpan.FromSeconds(1);

@@ -163,6 +163,13 @@ public sealed partial class MirrorLink
         return TimeSpan.FromTicks(now - oldest);
     }
 
+    /// <summary>Since when the peer owes an answer to a flush or a question; <paramref name="now"/> where it owes none.</summary>
+    internal long OwesSince(long now)
+    {
+        lock (_sync)
+            return Math.Min(_flushes.Count == 0 ? now : _flushes[0].SentAt, _askedAt.First?.Value ?? now);
+    }
+
     /// <summary>How long the oldest forwarded flush has been unanswered.</summary>
     internal TimeSpan OldestFlush(long now)
     {

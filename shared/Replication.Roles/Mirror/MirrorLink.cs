@@ -31,6 +31,7 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
     private readonly LinkedList<Forward> _open = new(); // guarded by _sync; not wholly answered, oldest first
     private readonly List<AnswerBarrier> _barriers = []; // guarded by _sync
     private readonly List<ForwardedFlush> _flushes = []; // guarded by _sync; oldest first
+    private readonly LinkedList<long> _askedAt = new(); // guarded by _sync; questions that are unanswered, oldest first
     private readonly Stack<Forward> _idleForwards = new(); // guarded by _sync
     private readonly Stack<ForwardPiece> _idlePieces = new(); // guarded by _sync
     private readonly List<ForwardPiece> _pieces = []; // guarded by _sync; every one that was made, for the tick
@@ -73,7 +74,28 @@ public sealed partial class MirrorLink : BlockNode, IMirrorLink
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => Peer.ReadAsync(offsetBytes, buffer);
 
-    protected override ValueTask<Extent> StatusCore(BlockRange range) => Peer.StatusAsync(range);
+    protected override ValueTask<Extent> StatusCore(BlockRange range)
+    {
+        ValueTask<Extent> asked = Peer.StatusAsync(range);
+        return asked.IsCompleted ? asked : AwaitAnswerAsync(asked);
+    }
+
+    /// <summary>A question that the session knows of: its watch finds out where nobody is there any more to answer it.</summary>
+    private async ValueTask<Extent> AwaitAnswerAsync(ValueTask<Extent> asked)
+    {
+        LinkedListNode<long> question;
+        lock (_sync)
+            question = _askedAt.AddLast(_session.Clock.Now);
+        try
+        {
+            return await asked;
+        }
+        finally
+        {
+            lock (_sync)
+                _askedAt.Remove(question);
+        }
+    }
 
     protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags) =>
         Enqueue(new BlockRange(offsetBytes, data.Length), data, flags, _session.GuestWaits, isCopy: false);

@@ -16,6 +16,8 @@ public sealed partial class MirrorSession
     private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
     private bool _suspected;
 
+    private long _heardAt; // when it was last known to live; the tick's, and by whoever has asked it over another way
+
     /// <summary>A guest request that enters now waits for the peer's answer.</summary>
     internal bool GuestWaits => IsApplied && !IsPatienceSpent;
 
@@ -60,6 +62,33 @@ public sealed partial class MirrorSession
     /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
     internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
 
+    /// <summary>The peer lives, as it has shown by another way than this session's.</summary>
+    internal void HeardElsewhere() => Volatile.Write(ref _heardAt, Clock.Now);
+
+    /// <summary>It does not live by another way either. Nothing happens where an answer has come meanwhile.</summary>
+    internal void GiveUpUnheard()
+    {
+        TimeSpan unheard = UnheardSince(Clock.Now);
+        if (unheard >= UnheardFor)
+        {
+            Lose(new MirrorLoss(
+                MirrorLossCause.Silent,
+                $"nothing has come from the secondary for {unheard.TotalSeconds:0} s, neither what it owes nor a sign of life; "
+                + "see whether it runs and the link to it is up"));
+        }
+    }
+
+    private TimeSpan UnheardFor => Options.Deadline > MirrorLimits.UnheardFor ? Options.Deadline : MirrorLimits.UnheardFor;
+
+    /// <summary>How long nothing has come from a peer that owes an answer to a flush or a question; zero where it owes none.</summary>
+    private TimeSpan UnheardSince(long now)
+    {
+        long owedSince = now;
+        foreach (MirrorLink link in _links)
+            owedSince = Math.Min(owedSince, link.OwesSince(now));
+        return TimeSpan.FromTicks(now - Math.Max(owedSince, Volatile.Read(ref _heardAt)));
+    }
+
     private void Tick()
     {
         // A timer may fire again while its callback runs.
@@ -79,9 +108,11 @@ public sealed partial class MirrorSession
     {
         long replies = Replies;
         bool quiet = Volatile.Read(ref _openPieces) > 0 && replies == _seenReplies;
+        long now = Clock.Now;
+        if (replies != _seenReplies)
+            Volatile.Write(ref _heardAt, now);
         _seenReplies = replies;
         Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
-        long now = Clock.Now;
         // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
         TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
         if (_silentTicks >= deadline.Ticks)
@@ -101,6 +132,8 @@ public sealed partial class MirrorSession
         else
         {
             Suspect(2 * _silentTicks >= deadline.Ticks);
+            if (UnheardSince(now) >= UnheardFor)
+                _observer.Unheard(this);
             // They go on at the end of this tick.
             if (Window.GiveUp(now - deadline.Ticks))
                 SpendPatience();

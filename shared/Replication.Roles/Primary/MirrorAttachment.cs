@@ -1,4 +1,3 @@
-using Replication.Block;
 using Replication.Block.Dirty;
 using Replication.Block.Replication;
 using Replication.Roles.Mirror;
@@ -9,7 +8,7 @@ namespace Replication.Roles.Primary;
 /// One attach as the primary holds it: the session, and for each disk a connection, a link over it
 /// and the replication filter that is the quorum's mirror child.
 /// </summary>
-internal sealed class MirrorAttachment : IMirrorSessionObserver
+internal sealed partial class MirrorAttachment : IMirrorSessionObserver
 {
     private readonly PrimaryRole _role;
     private readonly TimeProvider _time;
@@ -198,29 +197,6 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
         }
     }
 
-    /// <summary>
-    /// Which of the secondary's ranges read as zeroes. A question is no forward, whose silence would end the session: it has a deadline of its own.
-    /// </summary>
-    /// <exception cref="VerbException">The secondary's disk does not answer.</exception>
-    public async ValueTask<Extent> AskStatusAsync(PrimaryDisk disk, BlockRange range)
-    {
-        ValueTask<Extent> asked = LinkOf(disk).StatusAsync(range);
-        if (asked.IsCompleted)
-            return await asked;
-        try
-        {
-            return await asked.AsTask().WaitAsync(Limits.StatusQuestionDeadline, _time);
-        }
-        catch (TimeoutException e)
-        {
-            throw new VerbException(
-                VerbFailure.Failed,
-                $"the secondary has not said within {Limits.StatusQuestionDeadline.TotalSeconds:0} s what disk '{disk.Name}' "
-                + $"holds at {range}; see whether its disk hangs",
-                e);
-        }
-    }
-
     /// <summary>The link of a disk: what a comparison asks about the secondary's disk.</summary>
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
 
@@ -268,10 +244,6 @@ internal sealed class MirrorAttachment : IMirrorSessionObserver
             kept = [.. _kept];
         await Task.WhenAll(kept);
     }
-
-    void IMirrorSessionObserver.Suspicious(MirrorSession session) => _role.OnSessionSuspicious(this);
-
-    void IMirrorSessionObserver.Lost(MirrorSession session, MirrorLoss loss) => _role.OnSessionLost(this, loss);
 
     private void Keep(string what, Func<Task> loop)
     {

@@ -132,6 +132,28 @@ internal sealed partial class PrimaryRole
         }
     }
 
+    /// <summary>False where the peer does not answer a question that costs it nothing; what it answers is not looked at.</summary>
+    internal async Task<bool> PeerLivesAsync()
+    {
+        if (_peer is null)
+            return true;
+        using var expiry = new CancellationTokenSource(Limits.PositionQuestionDeadline, Time);
+        using CancellationTokenRegistration stopping = _stopping.Token.Register(expiry.Cancel);
+        try
+        {
+            await _peer.GetPositionAsync(Options.Group, expiry.Token);
+            return true;
+        }
+        catch (VerbException e)
+        {
+            return e.Failure != VerbFailure.Unreachable;
+        }
+        catch (OperationCanceledException)
+        {
+            return _stopping.IsCancellationRequested;
+        }
+    }
+
     // No guest waits for it: what a reboot within this moment takes is that the primary was detached, and what it has acknowledged since.
     private async Task FlushRecordAsync()
     {

@@ -135,7 +135,8 @@ internal sealed partial class PrimaryRole
     /// <summary>The session ends by itself once its connections are closed: a peer that does not hear of it is not waited for.</summary>
     private async Task TakeBackAsync(IReplicationPeer peer, Guid session)
     {
-        using var limit = new CancellationTokenSource(Options.Mirror.Deadline, Time);
+        TimeSpan deadline = Options.Mirror.Deadline;
+        using var limit = new CancellationTokenSource(deadline < Limits.PositionQuestionDeadline ? deadline : Limits.PositionQuestionDeadline, Time);
         await peer.DetachMirrorAsync(session, limit.Token);
     }
 

@@ -136,6 +136,10 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
     {
     }
 
+    void IMirrorSessionObserver.Unheard(MirrorSession session)
+    {
+    }
+
     void IMirrorSessionObserver.Lost(MirrorSession session, MirrorLoss loss)
     {
     }

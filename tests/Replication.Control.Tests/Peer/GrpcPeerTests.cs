@@ -148,7 +148,7 @@ public sealed class GrpcPeerTests
         using var peer = new GrpcPeer(address, s_soon, s_soon, s_soon);
         VerbException e = await Assert.ThrowsAsync<VerbException>(() => peer.GetPositionAsync("vm1", default));
         Assert.Equal(VerbFailure.Unreachable, e.Failure);
-        Assert.Equal($"the peer at {address} cannot be reached: it did not answer in time", e.Message);
+        Assert.Equal($"the peer at {address} cannot be reached: it did not answer in time; see whether it runs and the link to it is up", e.Message);
     }
 
     [Fact]

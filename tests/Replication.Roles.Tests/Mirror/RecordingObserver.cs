@@ -9,9 +9,14 @@ internal sealed class RecordingObserver : IMirrorSessionObserver
 
     public int Suspicions { get; private set; }
 
+    /// <summary>What the peer is asked over another way while nothing is heard of it.</summary>
+    public Action<MirrorSession>? WhenUnheard { get; set; }
+
     public Action? WhenLost { get; set; }
 
     void IMirrorSessionObserver.Suspicious(MirrorSession session) => Suspicions++;
+
+    void IMirrorSessionObserver.Unheard(MirrorSession session) => WhenUnheard?.Invoke(session);
 
     void IMirrorSessionObserver.Lost(MirrorSession session, MirrorLoss loss)
     {

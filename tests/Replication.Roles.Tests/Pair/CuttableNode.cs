@@ -2,12 +2,17 @@ using Replication.Block;
 
 namespace Replication.Roles.Tests.Pair;
 
-/// <summary>Passes everything on until it is cut; then everything fails with Shutdown.</summary>
+/// <summary>Passes everything on until it is cut; then everything fails with Shutdown, flushes and questions that are under way too.</summary>
 internal sealed class CuttableNode(BlockNode inner) : BlockNode(inner.Name, inner.LengthBytes, NodeCapabilities.AllNative)
 {
+    private readonly TaskCompletionSource _over = new();
     private volatile string? _cut;
 
-    public void Cut(string reason) => _cut = reason;
+    public void Cut(string reason)
+    {
+        _cut = reason;
+        _over.TrySetResult();
+    }
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
     {
@@ -24,7 +29,8 @@ internal sealed class CuttableNode(BlockNode inner) : BlockNode(inner.Name, inne
     protected override ValueTask FlushCore()
     {
         Check(BlockOperation.Flush, default);
-        return inner.FlushAsync();
+        ValueTask flush = inner.FlushAsync();
+        return flush.IsCompleted ? flush : new ValueTask(UnlessCutAsync(flush.AsTask(), BlockOperation.Flush, default));
     }
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags)
@@ -42,7 +48,22 @@ internal sealed class CuttableNode(BlockNode inner) : BlockNode(inner.Name, inne
     protected override ValueTask<Extent> StatusCore(BlockRange range)
     {
         Check(BlockOperation.Status, range);
-        return inner.StatusAsync(range);
+        ValueTask<Extent> asked = inner.StatusAsync(range);
+        return asked.IsCompleted ? asked : new ValueTask<Extent>(AnswerUnlessCutAsync(asked.AsTask(), range));
+    }
+
+    private async Task<Extent> AnswerUnlessCutAsync(Task<Extent> answer, BlockRange range)
+    {
+        await UnlessCutAsync(answer, BlockOperation.Status, range);
+        return await answer;
+    }
+
+    private async Task UnlessCutAsync(Task request, BlockOperation operation, BlockRange range)
+    {
+        if (await Task.WhenAny(request, _over.Task) == request)
+            await request;
+        else
+            Check(operation, range);
     }
 
     private void Check(BlockOperation operation, BlockRange range)
