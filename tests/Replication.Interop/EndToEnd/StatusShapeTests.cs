@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Colo.Protocol.V1;
 using Replication.Interop.Support;
 using Replication.Nbd;
 
@@ -63,7 +64,7 @@ public sealed class StatusShapeTests : InteropTest
         await NextAsync("checkpoint");
         await pair.Secondary.Process.KillAsync();
         await pair.Secondary.StartAsync();
-        await pair.StageBecomesAsync("primary", "detached");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
         await pair.DoAsync("start");
         await NextAsync("checkpoint");
 
@@ -99,7 +100,7 @@ public sealed class StatusShapeTests : InteropTest
         await using NbdClientNode primary = await pair.Primary.ConnectAsync();
         await Guest.FillAsync(primary, 64 << 10, 4096, 0x42);
         await Guest.ReadsAsync(primary, 64 << 10, 4096, 0x42);
-        await pair.StageBecomesAsync("primary", "detached");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
 
         JsonElement[] errors = [.. (await pair.DoAsync("errors")).GetProperty("errors").EnumerateArray()];
         JsonElement forwarding = errors.First(e => e.GetProperty("case").GetInt32() == 2);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Colo.Protocol.V1;
 using Replication.Block;
 using Replication.Interop.Support;
 using Replication.Nbd;
@@ -124,7 +125,7 @@ public sealed class FailoverTests : InteropTest
         await pair.Primary.Process.ThawAsync();
         foreach (Task write in writes)
             await Assert.ThrowsAsync<BlockException>(() => write.WaitAsync(TestTimeouts.Patience));
-        await pair.StageBecomesAsync("primary", "fenced");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Fenced);
         await BlockAssert.FailsAsync(BlockErrorKind.Io, primary.WriteAsync(0, new byte[4096]));
         await using NbdClientNode secondary = await pair.Secondary.ConnectAsync();
         await Guest.ReadsAsync(secondary, 0, MiB, 0x22);
@@ -140,7 +141,7 @@ public sealed class FailoverTests : InteropTest
         await pair.Primary.StartAsync();
         await using NbdClientNode primary = await pair.Primary.ConnectAsync();
         await BlockAssert.FailsAsync(BlockErrorKind.Io, primary.WriteAsync(0, new byte[4096]));
-        await pair.StageBecomesAsync("primary", "fenced");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Fenced);
         await pair.Primary.Process.KillAsync();
         await pair.Secondary.Process.KillAsync();
         await pair.Primary.StartAsync();
@@ -221,7 +222,7 @@ public sealed class FailoverTests : InteropTest
         await pair.DoAsync("checkpoint");
         await pair.Secondary.Process.FreezeAsync();
         await Guest.FillAsync(primary, 0, MiB, 0x23);
-        await pair.StageBecomesAsync("primary", "detached");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
         await pair.Secondary.Process.ThawAsync();
 
         (await pair.RunAsync("failover")).Refused(4, "failover", "detached");

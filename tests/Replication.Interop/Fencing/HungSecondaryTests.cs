@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Colo.Protocol.V1;
 using Replication.Interop.Support;
 using Replication.Nbd;
 
@@ -25,7 +26,7 @@ public sealed class HungSecondaryTests : InteropTest
 
         TimeSpan first = await TimeAsync(() => Guest.FillAsync(primary, 0, 4096, 0x22));
         if (acknowledge == "local")
-            await pair.StageBecomesAsync("primary", "detached");
+            await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
         TimeSpan next = await TimeAsync(async () =>
         {
             for (int i = 0; i < 100; i++)
@@ -92,7 +93,7 @@ public sealed class HungSecondaryTests : InteropTest
             // As much as its socket buffers take, and more.
             int[] places = [.. Enumerable.Range(0, requests).Select(_ => random.Next((8 * MiB) - 65536))];
             await Task.WhenAll(places.Select(at => Guest.FillAsync(primary, at, 64 << 10, (byte)(0x80 + round))));
-            await pair.StageBecomesAsync("primary", "detached");
+            await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
             foreach (int at in places)
                 await Guest.FillAsync(primary, at, 64 << 10, (byte)(0x40 + round));
             byte[] expected = await Guest.ReadAllAsync(primary);
@@ -133,7 +134,7 @@ public sealed class HungSecondaryTests : InteropTest
         await secondary.DisposeAsync();
         for (int at = 0; at < 16; at += 2)
             await primary.WriteAsync(at * MiB, random.Bytes(MiB));
-        await pair.StageBecomesAsync("primary", "detached");
+        await Pair.BecomesAsync(pair.Primary, NodeStage.Detached);
         // One of the resync's copies takes long enough for all that follows, and no longer than a promotion waits for what is under way (7 s).
         pair.Secondary.Settings["Faults"] = new JsonArray("node=disk0 op=write offset=8MiB length=8MiB count=1 delay=6500ms");
         await pair.Secondary.StartAsync();

@@ -54,13 +54,14 @@ public sealed class TwoHostsTests : InteropTest
     public async Task A_cut_amid_a_sync_and_amid_a_resync_leaves_a_guest_that_runs_and_a_pair_that_comes_back(HostCut cut)
     {
         const int disk = 32;
+        const long begun = 2 * MiB;
         Random random = DeterministicRandom.Create();
         TwoHosts hosts = await TwoHosts.CreateAsync();
-        // Slow enough that a cut finds the copying under way, and well within the deadline.
+        // What is left of the copying when the cut comes takes ten seconds: slow enough that the cut finds it under way.
         Pair pair = await StartNodesAsync(
-            new PairOptions { Hosts = hosts, Deadline = "1s", DiskLengthsBytes = [disk * MiB], SecondaryFaults = ["node=disk0 op=write delay=200ms"] });
+            new PairOptions { Hosts = hosts, Deadline = "1s", DiskLengthsBytes = [disk * MiB], SecondaryFaults = ["node=disk0 op=write delay=40ms"] });
         await using GuestLoad load = await GuestLoad.StartAsync(pair.Primary, random, new LoadOptions { Depth = 4, Pause = TimeSpan.FromMilliseconds(10) });
-        CommandResult first = await CutAmidCopyingAsync(cut, hosts, pair, pair.RunAsync("start", "--sync", "full"));
+        CommandResult first = await CutAmidCopyingAsync(cut, hosts, pair, begun, pair.RunAsync("start", "--sync", "full"));
         Assert.NotEqual(0, first.ExitCode);
         await load.AnswersAsync(100);
         await hosts.MendAsync();
@@ -76,7 +77,7 @@ public sealed class TwoHostsTests : InteropTest
         }
 
         await hosts.MendAsync();
-        CommandResult second = await CutAmidCopyingAsync(cut, hosts, pair, pair.RunAsync("start"));
+        CommandResult second = await CutAmidCopyingAsync(cut, hosts, pair, begun, pair.RunAsync("start"));
         await load.AnswersAsync(100);
         await hosts.MendAsync();
         await pair.ReplicateAgainAsync();
@@ -128,9 +129,9 @@ public sealed class TwoHostsTests : InteropTest
         await pair.DisksAreEqualAsync();
     }
 
-    private static async Task<CommandResult> CutAmidCopyingAsync(HostCut cut, TwoHosts hosts, Pair pair, Task<CommandResult> verb)
+    private static async Task<CommandResult> CutAmidCopyingAsync(HostCut cut, TwoHosts hosts, Pair pair, long doneBytes, Task<CommandResult> verb)
     {
-        await pair.CopyingAsync(8 * MiB, verb);
+        await pair.CopyingAsync(doneBytes, verb);
         await hosts.CutAsync(cut);
         return await verb;
     }

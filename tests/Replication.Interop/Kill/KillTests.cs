@@ -130,7 +130,7 @@ public sealed class KillTests : InteropTest
             await CheckResumedAsync(rounds, none, none);
 
             ofSecondary = await rounds.WriteAsync(secondary);
-            await rounds.Pair.StageBecomesAsync("secondary", "done");
+            await Pair.BecomesAsync(rounds.Pair.Secondary, NodeStage.Done);
             await ofSecondary.StopAsync();
             IReadOnlyList<int[]> guest = await rounds.ReadAsync(secondary);
             rounds.Model.CheckView(guest, none, none);
@@ -188,7 +188,7 @@ public sealed class KillTests : InteropTest
         JsonElement status = await rounds.Pair.StatusAsync("secondary");
         Assert.Equal("running", status.GetProperty("stage").GetString());
         if (victims.Contains(rounds.Pair.Primary))
-            await rounds.Pair.StageBecomesAsync("primary", "detached");
+            await Pair.BecomesAsync(rounds.Pair.Primary, NodeStage.Detached);
         rounds.Model.CheckPrimary(await rounds.ReadAsync(rounds.Pair.Primary));
         return status;
     }

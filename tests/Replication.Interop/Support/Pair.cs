@@ -168,19 +168,6 @@ internal sealed class Pair : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until a node has come to a stage by itself.</summary>
-    public async Task StageBecomesAsync(string side, params string[] stages)
-    {
-        long until = Environment.TickCount64 + 30_000;
-        JsonElement status = await StatusAsync(side);
-        while (!stages.Contains(status.GetProperty("stage").GetString()))
-        {
-            Assert.True(Environment.TickCount64 < until, $"the {side} does not come to {string.Join(" or ", stages)}: {status}");
-            await Task.Delay(50);
-            status = await StatusAsync(side);
-        }
-    }
-
     /// <summary>The events of one node, of one type if it is given; the other node is not asked.</summary>
     public async Task<IReadOnlyList<JsonElement>> EventsAsync(string side, string? type = null)
     {
