@@ -62,8 +62,8 @@ public sealed partial class MirrorLink
             }
         }
 
-        // Before the guest can send its next request.
-        if (kept is not null)
+        // Before the guest can send its next request. One that has waited for a flush in vain would else wait for the write that follows, too.
+        if (kept is not null || flushes is not null)
             _session.SpendPatience();
         foreach (Forward forward in kept ?? [])
             forward.Settle(null);

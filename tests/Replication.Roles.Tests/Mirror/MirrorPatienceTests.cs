@@ -36,6 +36,23 @@ public sealed class MirrorPatienceTests
     }
 
     [Fact]
+    public async Task Once_a_flush_has_waited_in_vain_the_next_write_does_not_wait_before_the_peer_answers_one()
+    {
+        await using MirrorFixture f = await MirrorFixture.AttachedAsync();
+        Task flush = f.Quorum.FlushAsync().AsTask();
+        f.Advance(Deadline);
+        Assert.True(flush.IsCompletedSuccessfully);
+        Assert.True(f.Quorum.WriteAsync(0, Data(4 * KiB, 1)).IsCompletedSuccessfully);
+        await f.Held.Pending[^1].ReleaseAsync();
+        Task write = f.Quorum.WriteAsync(0, Data(4 * KiB, 2)).AsTask();
+        Assert.False(write.IsCompleted);
+        await f.ReleaseAllAsync();
+        await write;
+        Assert.Empty(f.Observer.Losses);
+        await f.AssertSameAsync();
+    }
+
+    [Fact]
     public async Task Writes_that_wait_for_room_each_wait_for_one_deadline_of_their_own()
     {
         await using var f = await MarkFixture.AttachedAsync(s_local);
