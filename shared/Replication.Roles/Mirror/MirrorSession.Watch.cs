@@ -15,6 +15,7 @@ public sealed partial class MirrorSession
     private long _silentTicks;
     private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
     private bool _suspected;
+    private long _silentSince; // a timestamp; 0 while the peer is not silent. Unlike _silentTicks it goes on while this process is frozen.
 
     private long _heardAt; // when it was last known to live; the tick's, and by whoever has asked it over another way
 
@@ -41,6 +42,9 @@ public sealed partial class MirrorSession
             return TimeSpan.FromTicks(borne);
         }
     }
+
+    /// <summary>Since which timestamp the peer has answered nothing of what it owes a guest; null while it answers.</summary>
+    internal long? SilentSince => Volatile.Read(ref _silentSince) is not 0 and long since ? since : null;
 
     /// <summary>When what was answered latest had been sent; no more than a hint while several threads write it.</summary>
     internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
@@ -113,6 +117,7 @@ public sealed partial class MirrorSession
             Volatile.Write(ref _heardAt, now);
         _seenReplies = replies;
         Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
+        Volatile.Write(ref _silentSince, !quiet ? 0 : _silentSince == 0 ? _time.GetTimestamp() : _silentSince);
         // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
         TimeSpan deadline = Options.Deadline - (2 * Clock.Tick < Options.Deadline ? Clock.Tick : Options.Deadline / 2);
         if (_silentTicks >= deadline.Ticks)

@@ -12,8 +12,6 @@ namespace Replication.Roles.Primary;
 /// </remarks>
 internal sealed partial class PrimaryRole
 {
-    private long _silentSince; // a timestamp: when a session last fell silent for half its deadline; written and read by the ticks of one session at a time
-
     // The question that was asked when this session fell silent; an answer is worth something for that silence alone. Guarded by _changes.
     private (MirrorAttachment Attachment, long AskedAt, Task<PeerPosition?> Answer)? _suspicion;
 
@@ -24,23 +22,20 @@ internal sealed partial class PrimaryRole
         // One deadline in all: what the guest, or the peer's silence, has used of it before the end is not there
         // for the question. Silence that ends a session has used it up.
         TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
-        long since = loss.Cause == MirrorLossCause.Silent ? Volatile.Read(ref _silentSince) : Time.GetTimestamp();
+        // A peer that was silent has been asked meanwhile, and that answer counts from the silence on.
+        long since = (loss.Cause == MirrorLossCause.Silent ? attachment.Session.SilentSince : null) ?? Time.GetTimestamp();
         _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left, since));
     }
 
     /// <summary>Half the deadline of silence: ask now, so that the answer can be there when the deadline is.</summary>
-    internal void OnSessionSuspicious(MirrorAttachment attachment)
+    internal void OnSessionSuspicious(MirrorAttachment attachment) => _context.Run("ask a silent peer", async () =>
     {
-        Volatile.Write(ref _silentSince, Time.GetTimestamp());
-        _context.Run("ask a silent peer", async () =>
+        using (await _changes.EnterAsync())
         {
-            using (await _changes.EnterAsync())
-            {
-                if (_attachment == attachment)
-                    _suspicion = (attachment, Time.GetTimestamp(), AskAsync(Options.Mirror.Deadline / 2));
-            }
-        });
-    }
+            if (_attachment == attachment)
+                _suspicion = (attachment, Time.GetTimestamp(), AskAsync(Options.Mirror.Deadline / 2));
+        }
+    });
 
     /// <param name="attachment">The session that has ended.</param>
     /// <param name="loss">Why.</param>
