@@ -19,8 +19,9 @@ internal sealed class VerifyVerb : Verb
     {
         NodeClient primary = context.Primary;
         await primary.GetStatusAsync(context.Cancellation);
-        VerifyResponse verified = await RunAsync(primary, context.Parsed.GetValue(_repair), context);
-        context.Output.Result(new Document(verified.DifferingBytes, verified.RepairedBytes, verified.ElapsedMs), console => Print(console, verified));
+        bool repair = context.Parsed.GetValue(_repair);
+        VerifyResponse verified = await RunAsync(primary, repair, context);
+        context.Output.Result(new Document(verified.DifferingBytes, verified.RepairedBytes, verified.ElapsedMs), console => Print(console, verified, repair));
         if (verified.RepairedBytes < verified.DifferingBytes)
         {
             throw new CliException(
@@ -38,15 +39,22 @@ internal sealed class VerifyVerb : Verb
         return await primary.CallWatchedAsync((s, o) => s.VerifyAsync(request, o), status => progress.ShowOf(status), context.Cancellation);
     }
 
-    private static void Print(IAnsiConsole console, VerifyResponse verified)
+    private static void Print(IAnsiConsole console, VerifyResponse verified, bool repair)
     {
+        string differing = SizeText.Format(verified.DifferingBytes);
         if (verified.DifferingBytes == 0)
             console.MarkupLineInterpolated($"[green]Equal[/]: both disks, compared in {verified.ElapsedMs} ms");
+        else if (!repair)
+            console.MarkupLineInterpolated($"[yellow]Different[/]: {differing}, compared in {verified.ElapsedMs} ms");
         else
         {
-            console.MarkupLine($"[yellow]Different[/]: {SizeText.Format(verified.DifferingBytes)}, of which "
-                + $"{SizeText.Format(verified.RepairedBytes)} were repaired, in {verified.ElapsedMs} ms");
+            string repaired = SizeText.Format(verified.RepairedBytes);
+            console.MarkupLineInterpolated($"[yellow]Different[/]: {differing}, of which {repaired} were repaired, in {verified.ElapsedMs} ms");
         }
+
+        // A repair is copied like any write: what the block held before is kept for the view.
+        if (verified.RepairedBytes > 0)
+            console.MarkupLine("The secondary's view is right again with the next checkpoint: take one before you rely on a failover");
     }
 
     private sealed record Document(long DifferingBytes, long RepairedBytes, long ElapsedMs);

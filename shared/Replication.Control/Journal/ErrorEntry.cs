@@ -21,5 +21,5 @@ internal sealed record ErrorEntry(
     /// <summary>One line; what is no disk's, or no range's, names none.</summary>
     public override string ToString() =>
         $"case {(int)Case}{(Disk.Length > 0 ? $" on {Disk}" : "")}{(LengthBytes > 0 ? $" at {OffsetBytes}+{LengthBytes}" : "")}"
-        + $" in epoch {Epoch}: {ToFailure().Text}{(Count > 1 ? $" ({Count} times)" : "")}";
+        + $" in epoch {Epoch}: {ToFailure().TextOf(Count)}";
 }

@@ -37,7 +37,7 @@ internal static class WireMessages
         LengthBytes = error.Failure.LengthBytes,
         Errno = error.Failure.Errno,
         Epoch = error.Failure.Epoch,
-        Message = error.Count > 1 ? string.Create(CultureInfo.InvariantCulture, $"{error.Failure.Text} ({error.Count} times)") : error.Failure.Text,
+        Message = error.Failure.TextOf(error.Count),
         Advice = error.Advice,
         TimeUnixMs = error.TimeUnixMs,
         Settled = error.Failure.Settled is not null,

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Replication.Roles;
 
 /// <summary>Event types of the numbered stream; the names are the contract's.</summary>
@@ -42,10 +44,14 @@ public sealed record FailureReport(FailureCase Case, string Disk, long OffsetByt
     public string? Settled { get; init; }
 
     /// <summary>The message, and what has become of it.</summary>
-    public string Text => Settled is null ? Message : $"{Message}; {Settled}";
+    public string Text => TextOf(1);
 
     /// <summary>The two disks differ though nothing has failed: what a verify finds. Whatever fails has an error number.</summary>
     public bool IsDifference => Case == FailureCase.SecondaryDisk && Errno == 0;
+
+    /// <summary>The same of a failure that has come several times: the number belongs to the failure, not to what has become of it.</summary>
+    public string TextOf(long count) =>
+        Message + (count > 1 ? string.Create(CultureInfo.InvariantCulture, $" ({count} times)") : "") + (Settled is null ? "" : $"; {Settled}");
 }
 
 /// <summary>

@@ -97,7 +97,8 @@ public sealed class ErrorListTests
         using NodeJournal last = directory.Open();
         IReadOnlyList<RecordedError> errors = last.Errors.List();
         Assert.Equal(["they differ; repaired by a later verify", "no answer", "they differ"], errors.Select(e => e.Failure.Text));
-        Assert.StartsWith("Nothing is left to mend", errors[0].Advice, StringComparison.Ordinal);
+        Assert.StartsWith("The disks are equal again", errors[0].Advice, StringComparison.Ordinal);
+        Assert.Contains("`coloctl checkpoint`", errors[0].Advice, StringComparison.Ordinal);
         Assert.Equal("case 4 on disk0 at 4096+512 in epoch 4: no answer", last.OldestError);
         last.Errors.Acknowledge(2);
         last.Errors.Acknowledge(3);
@@ -117,6 +118,8 @@ public sealed class ErrorListTests
             journal.Report(Difference("disk0", 3) with { Settled = "all repaired" });
             journal.Report(Difference("disk0", 3));
             Assert.Equal([("they differ; all repaired", 2L), ("they differ", 2L)], journal.Errors.List().Select(e => (e.Failure.Text, e.Count)));
+            // It was found twice, not repaired twice.
+            Assert.Equal("they differ (2 times); all repaired", journal.Errors.List()[0].Failure.TextOf(2));
         }
 
         using NodeJournal last = directory.Open();

@@ -58,7 +58,7 @@ public sealed class JournalServiceTests
             new RecordedError(3, 30, new FailureReport(FailureCase.UndoCopy, "disk0", 4096, 512, 28, 6, "the undo copy failed"), 1, "make room"));
         host.Journal.Errors.Add(new RecordedError(5, 50, new FailureReport(FailureCase.Commit, "disk1", 0, 1, 5, 6, "the commit failed"), 4, "try again"));
         host.Journal.Errors.Add(
-            new RecordedError(6, 60, new FailureReport(FailureCase.SecondaryDisk, "disk1", 0, 1, 0, 6, "they differ") { Settled = "repaired" }, 1, "look"));
+            new RecordedError(6, 60, new FailureReport(FailureCase.SecondaryDisk, "disk1", 0, 1, 0, 6, "they differ") { Settled = "repaired" }, 3, "look"));
 
         GetErrorsResponse response = await host.Verbs.GetErrorsAsync(new GetErrorsRequest());
         Assert.Equal(
@@ -77,7 +77,7 @@ public sealed class JournalServiceTests
             },
             response.Errors[0]);
         Assert.Equal("the commit failed (4 times)", response.Errors[1].Message);
-        Assert.Equal(("they differ; repaired", true), (response.Errors[2].Message, response.Errors[2].Settled));
+        Assert.Equal(("they differ (3 times); repaired", true), (response.Errors[2].Message, response.Errors[2].Settled));
 
         Assert.Equal(1u, (await host.Verbs.AcknowledgeErrorsAsync(new AcknowledgeErrorsRequest { Seq = 5 })).Acknowledged);
         Assert.Equal(0u, (await host.Verbs.AcknowledgeErrorsAsync(new AcknowledgeErrorsRequest { Seq = 5 })).Acknowledged);

@@ -49,8 +49,17 @@ public sealed class VerifyTests
         Assert.Equal(("disk1", "repaired by a later verify"), pair.PrimaryJournal.Settlements[^1]);
         Assert.Equal(0, (await pair.Primary.VerifyAsync(repair: false, default)).DifferingBytes);
         Assert.Equal(("disk1", "found equal by a later verify"), pair.PrimaryJournal.Settlements[^1]);
-        // What is repaired goes through copy-before-write: the view is still the last checkpoint, as the disk had it.
+        // What is repaired goes through copy-before-write: the view is still what the disk had, and right again with the next checkpoint, as the advice says.
+        Assert.Equal(0x99, await ViewedAsync());
         Assert.Equal(2UL, await pair.CheckpointAsync());
+        Assert.NotEqual(0x99, await ViewedAsync());
+
+        async Task<int> ViewedAsync()
+        {
+            byte[] one = [0xee];
+            await pair.View(1).ReadAsync(70_000, one);
+            return one[0];
+        }
     }
 
     [Fact]

@@ -72,6 +72,7 @@ public sealed class ResyncAndVerifyTests : IAsyncLifetime
         Run run = await _pair.RunAsync("verify", "--json");
         Assert.Equal((1, """{"differingBytes":8192,"repairedBytes":0,"elapsedMs":7}"""), (run.ExitCode, run.Out.TrimEnd()));
         Assert.Contains("8192 bytes", run.Error, StringComparison.Ordinal);
+        Assert.Equal("Different: 8 KiB, compared in 7 ms", (await _pair.RunAsync("verify")).Out.TrimEnd());
     }
 
     [Fact]
@@ -81,5 +82,7 @@ public sealed class ResyncAndVerifyTests : IAsyncLifetime
         Run run = await _pair.RunAsync("verify", "--repair");
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         Assert.True(_pair.Primary.VerifySeen!.Repair);
+        Assert.StartsWith("Different: 8 KiB, of which 8 KiB were repaired", run.Out, StringComparison.Ordinal);
+        Assert.Contains("the next checkpoint", run.Out, StringComparison.Ordinal);
     }
 }
