@@ -38,7 +38,7 @@ internal sealed class ErrorsVerb : Verb
         {
             // A list, or that there is none, would read like an answer to what was asked.
             if (!isUnknown)
-                Print(console, entries, acknowledge is null ? null : acknowledged);
+                Print(console, entries, acknowledge is null ? null : acknowledged, unreachable is null);
         });
         if (unreachable is not null)
             throw unreachable;
@@ -79,13 +79,15 @@ internal sealed class ErrorsVerb : Verb
 
     private static string Nobody(IReadOnlyList<NodeClient> nodes) => nodes.Count == 1 ? $"{nodes[0]} has no" : "neither node has an";
 
-    private static void Print(IAnsiConsole console, IReadOnlyList<Entry> entries, long? acknowledged)
+    private static void Print(IAnsiConsole console, IReadOnlyList<Entry> entries, long? acknowledged, bool bothAnswered)
     {
         if (acknowledged is { } count)
             console.MarkupLineInterpolated($"{count} acknowledged");
         if (entries.Count == 0)
         {
-            console.MarkupLine("[green]No errors[/]");
+            // Of a node that did not answer nobody knows.
+            if (bothAnswered)
+                console.MarkupLine("[green]No errors[/]");
             return;
         }
 
@@ -94,7 +96,8 @@ internal sealed class ErrorsVerb : Verb
         {
             string[] cells =
             [
-                e.Node, $"{e.Seq}", e.Time, $"{e.Case}", e.Disk, $"{e.OffsetBytes}+{e.LengthBytes}", $"{e.Errno}", $"{e.Epoch}", e.Message, e.Advice,
+                e.Node, $"{e.Seq}", e.Time, $"{e.Case}", e.Disk, e.LengthBytes > 0 ? $"{e.OffsetBytes}+{e.LengthBytes}" : "", $"{e.Errno}", $"{e.Epoch}",
+                e.Message, e.Advice,
             ];
             table.AddRow([.. cells.Select(c => new Markup(Markup.Escape(c)))]);
         }

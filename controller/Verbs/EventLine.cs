@@ -29,10 +29,12 @@ internal static class EventLine
 
     private static string ToText(NodeClient node, Event e, string time)
     {
-        IEnumerable<string> fields = e.Text.Select(f => $"{f.Key}={f.Value}")
+        // Sentences come last, where they hide nothing; advice is what "errors" is for.
+        IEnumerable<string> fields = e.Text.Where(f => f.Value.Length > 0 && f.Key is not "message" and not "advice").Select(f => $"{f.Key}={f.Value}")
             .Concat(e.Numbers.Select(f => $"{f.Key}={f.Value}"))
-            .Concat(e.Flags.Select(f => f.Value ? f.Key : $"not {f.Key}"))
-            .Order(StringComparer.Ordinal);
+            .Concat(e.Flags.Select(f => $"{f.Key}={(f.Value ? "true" : "false")}"))
+            .Order(StringComparer.Ordinal)
+            .Concat(e.Text.Where(f => f.Key == "message").Select(f => $"message={f.Value}"));
         return OneLine.Of($"{time}  {node.SideText,-9} {e.Seq,6}  {e.Type}  {string.Join(' ', fields)}").TrimEnd();
     }
 }

@@ -53,7 +53,10 @@ internal sealed class StartVerb : Verb
         catch (CliException e) when (e.ExitCode == ExitCode.Refused && before[1].Stage is (NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done))
         {
             // A promoted secondary refuses before its primary is asked, so this is who can say where the two stand.
-            throw new CliException(ExitCode.Refused, $"{e.Message}; the secondary is at {PositionOf(before[1])}, the primary at {PositionOf(before[0])}", e);
+            throw new CliException(
+                ExitCode.Refused,
+                $"{e.Message}; the secondary is at {PositionOf(before[1])}, the primary at {PositionOf(before[0])}; docs/FAILURES.md says how the pair comes back",
+                e);
         }
 
         context.Output.Result(

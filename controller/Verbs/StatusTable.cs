@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Replication.Controller.Verbs;
 
-/// <summary>Draws <c>status</c> for people: a row for each node, then a row for each disk.</summary>
+/// <summary>Draws <c>status</c> for people: a row for each node, then a row for each disk; and what only the two together tell.</summary>
 internal static class StatusTable
 {
     public static void Print(IAnsiConsole console, IReadOnlyList<NodeReport> reports)
@@ -39,7 +39,19 @@ internal static class StatusTable
         console.Write(nodes);
         if (disks.Rows.Count > 0)
             console.Write(disks);
+        if (AreTwoHeads(reports))
+        {
+            console.MarkupLineInterpolated(
+                $"[red]Two heads[/]: the primary goes on alone and the secondary has been promoted; each serves its guest. docs/FAILURES.md says how to get out of it");
+        }
     }
+
+    /// <summary>Both rows look healthy, and their generations may have the same number: without a word nobody would see it.</summary>
+    private static bool AreTwoHeads(IReadOnlyList<NodeReport> reports) =>
+        reports is [{ Status: { } primary }, { Status: { } secondary }]
+        && primary is { Role: NodeRole.Primary, Stage: NodeStage.Standalone or NodeStage.Detached }
+        && secondary is { Role: NodeRole.Secondary, Stage: NodeStage.Failover or NodeStage.FailoverFailed or NodeStage.Done }
+        && primary.Group == secondary.Group;
 
     private static string StageText(NodeStatus status) =>
         WireNames.Of(status.Stage)

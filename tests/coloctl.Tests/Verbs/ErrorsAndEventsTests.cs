@@ -72,6 +72,39 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nobody_says_that_there_are_no_errors_where_a_node_did_not_answer()
+    {
+        (await Run.OfAsync("--primary", "http://127.0.0.1:1", "--secondary", _pair.SecondaryNode.Address, "errors")).AssertFailed(3, "127.0.0.1:1");
+        Assert.Equal("No errors", (await _pair.RunAsync("errors")).Out.TrimEnd());
+    }
+
+    [Fact]
+    public async Task An_error_without_a_range_shows_none()
+    {
+        _pair.Primary.ErrorList.Add(ErrorOf(2, 2));
+        Assert.Contains("4096+512", (await _pair.RunAsync("errors")).Out, StringComparison.Ordinal);
+        (_pair.Primary.ErrorList[0].OffsetBytes, _pair.Primary.ErrorList[0].LengthBytes) = (0, 0);
+        Assert.DoesNotContain("0+0", (await _pair.RunAsync("errors")).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_event_for_people_ends_with_its_message_and_leaves_the_advice_to_errors()
+    {
+        _pair.Primary.EventList.Add(new Event
+        {
+            Seq = 1,
+            Type = "error",
+            Text = { ["advice"] = "Look at it.", ["disk"] = "", ["message"] = "no answer", ["reason"] = "silent" },
+            Numbers = { ["case"] = 2 },
+            Flags = { ["force"] = false },
+        });
+        Run run = await _pair.RunAsync("events");
+        Assert.EndsWith("  error  case=2 force=false reason=silent message=no answer", run.Out.TrimEnd(), StringComparison.Ordinal);
+        JsonElement json = JsonDocument.Parse((await _pair.RunAsync("events", "--json")).Out).RootElement;
+        Assert.Equal(("Look at it.", ""), (json.GetProperty("advice").GetString(), json.GetProperty("disk").GetString()));
+    }
+
+    [Fact]
     public async Task Events_of_both_nodes_come_by_time_one_object_a_line()
     {
         _pair.Primary.EventList.AddRange([EventOf(1, 1_000, "started"), EventOf(2, 3_000, "checkpoint")]);

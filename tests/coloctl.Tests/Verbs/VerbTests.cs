@@ -146,6 +146,20 @@ public sealed class VerbTests : IAsyncLifetime
         Assert.DoesNotContain('\x1b', table.Out);
     }
 
+    [Theory]
+    [InlineData(NodeStage.Standalone, NodeStage.Done, true)]
+    [InlineData(NodeStage.Detached, NodeStage.Failover, true)]
+    [InlineData(NodeStage.Fenced, NodeStage.Done, false)]
+    [InlineData(NodeStage.Standalone, NodeStage.Running, false)]
+    [InlineData(NodeStage.Standalone, NodeStage.None, false)]
+    public async Task Status_says_that_both_nodes_serve_as_heads(NodeStage primary, NodeStage secondary, bool said)
+    {
+        _pair.Primary.Status = () => FakePairNodes.StatusOf(NodeRole.Primary, primary);
+        _pair.Secondary.Status = () => FakePairNodes.StatusOf(NodeRole.Secondary, secondary);
+        Run run = await _pair.RunAsync("status");
+        Assert.Equal((0, said), (run.ExitCode, run.Out.Contains("Two heads", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Status_of_an_unreachable_node_is_part_of_the_answer()
     {
