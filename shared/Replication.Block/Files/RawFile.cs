@@ -154,6 +154,9 @@ public sealed class RawFile : BlockNode
                 errno = _file.FindHole(range.OffsetBytes, out holeBytes);
             if (errno != 0)
                 throw ErrorOf(BlockOperation.Status, range, errno);
+            // Punched between the two look-ups. Data is never a wrong answer, and the next question finds the hole.
+            if (holeBytes == range.OffsetBytes)
+                return new(new Extent(Math.Min(range.LengthBytes, PageBytes), ExtentFlags.Data));
             _knownData.Learn(BlockRange.FromBounds(range.OffsetBytes, holeBytes), asOf);
             return new(new Extent(Math.Min(range.EndBytes, holeBytes) - range.OffsetBytes, ExtentFlags.Data));
         }
