@@ -116,6 +116,7 @@ public sealed partial class MirrorSession
         if (replies != _seenReplies)
             Volatile.Write(ref _heardAt, now);
         _seenReplies = replies;
+        EndOutage(now);
         Volatile.Write(ref _silentTicks, quiet ? _silentTicks + step : 0);
         Volatile.Write(ref _silentSince, !quiet ? 0 : _silentSince == 0 ? _time.GetTimestamp() : _silentSince);
         // The last tick of the deadline is for what follows: the guest has its answer within the deadline (No hostage).
@@ -145,6 +146,14 @@ public sealed partial class MirrorSession
             foreach (MirrorLink each in _links)
                 each.ReleaseKept(now, deadline);
         }
+    }
+
+    // A flush that was waited for in vain and answered later is no write's reply. Once nothing is owed the guest has borne nothing of the next outage, which
+    // may come hours later: its loss is asked about before anything is acknowledged (Fence).
+    private void EndOutage(long now)
+    {
+        if (_spentAtReplies >= 0 && Volatile.Read(ref _openPieces) == 0 && _links.All(link => link.OwesSince(now) == now))
+            Volatile.Write(ref _spentAtReplies, -1);
     }
 
     private void Suspect(bool suspicious)

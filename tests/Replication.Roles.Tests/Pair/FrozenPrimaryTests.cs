@@ -53,6 +53,26 @@ public sealed class FrozenPrimaryTests
         pair.SecondaryFaults.Breakpoint("held").Release();
     }
 
+    [Fact]
+    public async Task A_primary_frozen_after_a_slow_flush_that_was_answered_asks_before_it_acknowledges()
+    {
+        await using TestPair pair = await StartedAsync();
+        await pair.Guest().WriteAsync(0, new byte[4096]).AsTask().WaitAsync(TestTimeouts.Patience);
+        pair.SecondaryFaults.Add("node=disk0 op=flush nth=1 break=slow");
+        Task flush = pair.Guest().FlushAsync().AsTask();
+        await pair.SecondaryFaults.Breakpoint("slow").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        await UntilAsync(() => flush.IsCompleted, s_deadline / 50);
+        pair.SecondaryFaults.Breakpoint("slow").Release();
+        await UntilAsync(() => pair.DirtyBytes() == 0, s_deadline / 4);
+
+        Promote(pair);
+        _time.Jump(s_freeze);
+        pair.Transport.Cut("the promoted peer has closed it");
+        Task write = pair.Guest().WriteAsync(0, new byte[4096]).AsTask();
+        await Assert.ThrowsAsync<BlockException>(() => write.WaitAsync(TestTimeouts.Patience));
+        Assert.Equal(NodeStage.Fenced, pair.Primary.GetStatus().Stage);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
