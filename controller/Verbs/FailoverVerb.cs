@@ -32,7 +32,12 @@ internal sealed class FailoverVerb : Verb
     {
         bool ofPrimary = context.Parsed.GetValue(_node) == "primary";
         NodeClient node = ofPrimary ? context.Primary : context.Secondary;
-        var request = new FailoverRequest { Force = context.Parsed.GetValue(_force), HoldTimeoutMs = (long)Math.Ceiling(node.Timeout.TotalMilliseconds) };
+        var request = new FailoverRequest
+        {
+            Force = context.Parsed.GetValue(_force),
+            HoldTimeoutMs = (long)Math.Ceiling(node.Timeout.TotalMilliseconds),
+            Mode = ofPrimary ? NodeRole.Primary : NodeRole.Secondary,
+        };
         FailoverResponse promoted = await node.CallWatchedAsync((s, o) => s.FailoverAsync(request, o), null, context.Cancellation);
         NodeStatus? committed = ofPrimary || context.Parsed.GetValue(_noWait) ? null : await WaitAsync(node, context);
         context.Output.Result(DocumentOf(promoted, committed), console => Print(console, promoted, committed, ofPrimary));

@@ -64,6 +64,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
     {
         // Whatever is above the node's own bound comes to the same.
         TimeSpan patience = Milliseconds(Math.Min(request.HoldTimeoutMs, ServiceLimits.LeaseMs), 0, "hold_timeout_ms");
+        if (request.Mode != NodeRole.Unspecified)
+            CheckRole(Value<Block.State.NodeRole>(request.Mode, "mode"));
         FailoverResult result = await node.FailoverAsync(request.Force, patience == TimeSpan.Zero ? null : patience, context.CancellationToken);
         return new FailoverResponse
         {
@@ -118,4 +120,16 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
         await foreach (JournalEvent entry in events.ReadAsync(request.From, request.Follow, context.CancellationToken))
             await responseStream.WriteAsync(new WatchEventsResponse { Event = WireMessages.ToWire(entry) });
     });
+
+    /// <summary>A controller whose two addresses are exchanged must not end a healthy pair by promoting the wrong side of it.</summary>
+    private void CheckRole(Block.State.NodeRole asked)
+    {
+        Roles.NodeStatus status = node.GetStatus();
+        if (status.Role != asked)
+        {
+            throw new VerbException(
+                VerbFailure.Refused,
+                $"failover of a {asked.ToString().ToLowerInvariant()} is refused: this node is a {status.RoleAndStage}; see whether the two addresses are exchanged");
+        }
+    }
 }

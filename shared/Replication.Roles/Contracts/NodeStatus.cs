@@ -49,4 +49,7 @@ public sealed record NodeStatus
     public ProgressStatus? Progress { get; init; }
     public long CommitElapsedMs { get; init; }
     public long CommittedBytes { get; init; }
+
+    /// <summary>Role and stage as a message names them.</summary>
+    public string RoleAndStage => $"{StageTable.NameOf(Role)} in stage {StageTable.NameOf(Stage)}";
 }

@@ -87,6 +87,18 @@ public sealed class ReplicationGrpcServiceTests
     }
 
     [Fact]
+    public async Task A_failover_that_means_the_other_role_is_refused_and_changes_nothing()
+    {
+        await using ServiceHost host = await ServiceHost.StartAsync();
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await host.Verbs.FailoverAsync(new FailoverRequest { Mode = NodeRole.Primary }));
+        Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
+        Assert.Contains("failover of a primary is refused: this node is a secondary in stage running", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Null(host.Node.Called);
+        await host.Verbs.FailoverAsync(new FailoverRequest { Mode = NodeRole.Secondary });
+        Assert.NotNull(host.Node.Called);
+    }
+
+    [Fact]
     public async Task Checkpoint_stop_and_failover_pass_what_they_were_asked()
     {
         await using ServiceHost host = await ServiceHost.StartAsync();

@@ -33,6 +33,7 @@ public sealed class FailoverVerbTests : IAsyncLifetime
             $$"""{"generation":4,"generationId":"{{FakePairNodes.IdHex}}","servingMs":1.25,"committedMs":77,"committedBytes":1048576,"primaryFenced":true,"lost":null}""",
             run.Out.TrimEnd());
         Assert.True(asked >= 4);
+        Assert.Equal(NodeRole.Secondary, _pair.Secondary.FailoverSeen!.Mode);
         Assert.Empty(_pair.Primary.Calls);
     }
 
@@ -86,6 +87,7 @@ public sealed class FailoverVerbTests : IAsyncLifetime
         Run run = await Run.OfAsync("--primary", _pair.PrimaryNode.Address, "failover", "--node", "primary", "--json");
         Assert.Equal((0, 5), (run.ExitCode, run.Json.GetProperty("generation").GetInt64()));
         Assert.Equal(["Failover"], _pair.Primary.Calls);
+        Assert.Equal(NodeRole.Primary, _pair.Primary.FailoverSeen!.Mode);
     }
 
     [Fact]
