@@ -14,6 +14,8 @@ public sealed partial class MirrorSession
     private long _seenReplies;
     private long _silentTicks;
     private long _spentAtReplies = -1; // the number of replies when a guest request had last waited in vain
+    private long _spentSince; // a timestamp: when this outage's first request had waited in vain
+    private long _spentAtNow; // the same on the session's clock
     private bool _suspected;
     private long _silentSince; // a timestamp; 0 while the peer is not silent. Unlike _silentTicks it goes on while this process is frozen.
 
@@ -46,6 +48,20 @@ public sealed partial class MirrorSession
     /// <summary>Since which timestamp the peer has answered nothing of what it owes a guest; null while it answers.</summary>
     internal long? SilentSince => Volatile.Read(ref _silentSince) is not 0 and long since ? since : null;
 
+    /// <summary>
+    /// Since which timestamp the guest does not wait any more, where this process has been frozen for longer than the deadline since; else null. The session's
+    /// clock has stood still meanwhile, and nobody has been asked what has become of the peer.
+    /// </summary>
+    internal long? FrozenSince
+    {
+        get
+        {
+            long since = Volatile.Read(ref _spentSince);
+            TimeSpan counted = TimeSpan.FromTicks(Clock.Now - Volatile.Read(ref _spentAtNow));
+            return IsPatienceSpent && _time.GetElapsedTime(since) - counted > Options.Deadline ? since : null;
+        }
+    }
+
     /// <summary>When what was answered latest had been sent; no more than a hint while several threads write it.</summary>
     internal long LastAnsweredSentAt => Volatile.Read(ref _lastAnsweredSentAt);
 
@@ -64,7 +80,16 @@ public sealed partial class MirrorSession
     }
 
     /// <summary>A guest request goes on although it has no answer, or no room: see <see cref="IsPatienceSpent"/>. The tick's to say.</summary>
-    internal void SpendPatience() => Volatile.Write(ref _spentAtReplies, Replies);
+    internal void SpendPatience()
+    {
+        if (!IsPatienceSpent)
+        {
+            Volatile.Write(ref _spentSince, _time.GetTimestamp());
+            Volatile.Write(ref _spentAtNow, Clock.Now);
+        }
+
+        Volatile.Write(ref _spentAtReplies, Replies);
+    }
 
     /// <summary>The peer lives, as it has shown by another way than this session's.</summary>
     internal void HeardElsewhere() => Volatile.Write(ref _heardAt, Clock.Now);

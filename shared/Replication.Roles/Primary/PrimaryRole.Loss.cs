@@ -23,7 +23,7 @@ internal sealed partial class PrimaryRole
         // for the question. Silence that ends a session has used it up.
         TimeSpan left = loss.Cause == MirrorLossCause.Silent ? TimeSpan.Zero : Options.Mirror.Deadline - attachment.Session.Borne;
         // A peer that was silent has been asked meanwhile, and that answer counts from the silence on.
-        long since = (loss.Cause == MirrorLossCause.Silent ? attachment.Session.SilentSince : null) ?? Time.GetTimestamp();
+        long since = (loss.Cause == MirrorLossCause.Silent ? attachment.Session.SilentSince : attachment.Session.FrozenSince) ?? Time.GetTimestamp();
         _context.Run("settle a lost mirror", () => SettleLossAsync(attachment, loss, left, since));
     }
 
