@@ -53,7 +53,7 @@ internal sealed class ErrorList : IErrorList
         {
             int known = _entries.FindLastIndex(e => IsLike(e, failure) && e.Epoch == failure.Epoch);
             if (known < 0 && _entries.Count >= Limits.ErrorsListed)
-                known = Math.Max(_entries.FindLastIndex(e => IsLike(e, failure)), 0);
+                known = PlaceInFullList(failure);
             if (known >= 0)
             {
                 _entries[known] = _entries[known] with { Count = _entries[known].Count + 1 };
@@ -99,6 +99,19 @@ internal sealed class ErrorList : IErrorList
         if (acknowledged > 0)
             Save(out _, force: true); // A failure is the thread's to repeat.
         return acknowledged;
+    }
+
+    // Under _lock. -1: there is room, since what is settled gives way. Counted on that, an open failure would be seen nowhere.
+    private int PlaceInFullList(FailureReport failure)
+    {
+        int like = _entries.FindLastIndex(e => IsLike(e, failure));
+        if (like >= 0)
+            return like;
+        int settled = _entries.FindIndex(e => e.Settled is not null);
+        if (settled < 0)
+            return 0;
+        _entries.RemoveAt(settled);
+        return -1;
     }
 
     private static bool IsLike(ErrorEntry entry, FailureReport failure) =>

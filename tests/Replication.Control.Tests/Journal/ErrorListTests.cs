@@ -141,6 +141,19 @@ public sealed class ErrorListTests
     }
 
     [Fact]
+    public void What_is_settled_gives_way_to_an_open_failure_where_the_list_is_full()
+    {
+        using var directory = new JournalDirectory();
+        using NodeJournal journal = directory.Open();
+        for (ulong epoch = 0; epoch < Limits.ErrorsListed; epoch++)
+            journal.Report(Failure(FailureCase.SecondaryDisk, "disk0", epoch) with { Errno = 0, Settled = "all repaired" });
+        journal.Report(Failure(FailureCase.PrimaryDisk, "disk0", Limits.ErrorsListed));
+        Assert.Equal(Limits.ErrorsListed, journal.Errors.List().Count);
+        Assert.Equal(FailureCase.PrimaryDisk, journal.Errors.List()[^1].Failure.Case);
+        Assert.StartsWith("case 1 on disk0", journal.OldestError, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_case_has_advice_and_no_room_says_so()
     {
         Assert.All(Enum.GetValues<FailureCase>(), c => Assert.NotEmpty(Advice.For(c)));
