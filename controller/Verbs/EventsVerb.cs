@@ -120,6 +120,9 @@ internal sealed class EventsVerb : Verb
     {
         await foreach (Event e in node.WatchEventsAsync(last.Seq, follow: false, cancellationToken))
             return e.Type == "events-lost" || (e.Seq, e.TimeUnixMs, e.Type) == (last.Seq, last.TimeUnixMs, last.Type);
+        // A reboot may take a stream's newest events: one that began before this event is still the same.
+        await foreach (Event e in node.WatchEventsAsync(0, follow: false, cancellationToken))
+            return e.TimeUnixMs <= last.TimeUnixMs;
         return false;
     }
 

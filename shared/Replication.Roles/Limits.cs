@@ -24,7 +24,8 @@ internal static class Limits
     public static readonly TimeSpan LossRecordPatience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// How long a restarted primary relies on its peer's confirmation, from the question on: a promotion that finds this process frozen waits as long for it.
+    /// How long a restarted primary relies on its peer's confirmation, from the question on: a promotion that finds this process frozen waits as long for it,
+    /// unless its operator has told it to wait less.
     /// </summary>
     public static readonly TimeSpan ConfirmationAge = TimeSpan.FromSeconds(5);
 

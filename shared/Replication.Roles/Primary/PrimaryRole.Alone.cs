@@ -41,7 +41,7 @@ internal sealed partial class PrimaryRole
             while (await IsStillAloneAsync())
             {
                 // A start asks for itself.
-                if (_stage == NodeStage.Standalone && await AskAsync(Limits.PositionQuestionDeadline) is { } position)
+                if (_stage == NodeStage.Standalone && (await AskAsync(Limits.PositionQuestionDeadline)).Position is { } position)
                     await JudgeRivalAsync(position);
                 await Task.Delay(Limits.RivalQuestionInterval, Time, _stopping.Token);
             }

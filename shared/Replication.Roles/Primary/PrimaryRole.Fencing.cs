@@ -36,6 +36,51 @@ internal sealed partial class PrimaryRole
         }
     }
 
+    /// <summary>
+    /// The peer is being promoted, and its question whether it may has not reached us: as if it had, and nobody comes to release us. So the peer is asked until
+    /// it knows; where it does not come to that, or is not heard of any more, the lease runs out as that of a promotion that was asked for.
+    /// </summary>
+    private void HoldForPromotionUnderChanges()
+    {
+        if (_promotionLease is not null)
+            return;
+        _holds.Add(HoldReason.PromotionAsked);
+        ITimer lease = Time.CreateTimer(_ => OnPromotionLeaseRunOut(), null, Limits.PromotionLease, Timeout.InfiniteTimeSpan);
+        _promotionLease = lease;
+        _context.Run("follow a promotion", () => FollowPromotionAsync(lease));
+    }
+
+    private async Task FollowPromotionAsync(ITimer lease)
+    {
+        try
+        {
+            while (!await IsPromotionDecidedAsync(lease, (await AskAsync(Limits.PositionQuestionDeadline)).Position))
+                await Task.Delay(Limits.PositionQuestionInterval, Time, _stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The node is shutting down.
+        }
+    }
+
+    /// <summary>True where nothing is left to be asked: by this answer, or because the hold is another one's by now, which was asked for.</summary>
+    private async Task<bool> IsPromotionDecidedAsync(ITimer lease, PeerPosition? position)
+    {
+        using (await _changes.EnterAsync())
+        {
+            if (_promotionLease != lease)
+                return true;
+            if (position is null)
+                return false;
+            await JudgeUnderChangesAsync(position);
+            lease.Dispose();
+            _promotionLease = null;
+        }
+
+        _holds.Remove(HoldReason.PromotionAsked);
+        return true;
+    }
+
     public async Task ReleaseAsync(Generation? fencedBy)
     {
         MirrorAttachment? attachment;

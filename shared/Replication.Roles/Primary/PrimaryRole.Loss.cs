@@ -13,7 +13,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     // The question that was asked when this session fell silent; an answer is worth something for that silence alone. Guarded by _changes.
-    private (MirrorAttachment Attachment, long AskedAt, Task<PeerPosition?> Answer)? _suspicion;
+    private (MirrorAttachment Attachment, long AskedAt, Task<PeerAnswer> Answer)? _suspicion;
 
     /// <summary>Called by the session, before it fails its pending forwards, on whichever thread noticed. Must not block.</summary>
     internal void OnSessionLost(MirrorAttachment attachment, MirrorLoss loss)
@@ -54,14 +54,13 @@ internal sealed partial class PrimaryRole
         }
 
         await attachment.RemoveChildrenAsync();
-        PeerPosition? position = await AskAfterLossAsync(attachment, left);
+        PeerAnswer answer = await AskAfterLossAsync(attachment, left);
         using (await _changes.EnterAsync())
         {
             if (_attachment == attachment)
                 _attachment = null;
             AbortHold($"the mirror was lost: {loss.Message}");
-            if (position is not null)
-                await JudgeUnderChangesAsync(position);
+            await HeedUnderChangesAsync(answer);
             ReportUnderChanges(loss);
             if (_stage == NodeStage.Replicating)
                 await DetachUnderChangesAsync(loss.CauseText, loss.Message);
@@ -80,18 +79,21 @@ internal sealed partial class PrimaryRole
                 FailureCase.Forwarding, loss.Disk, loss.Range.OffsetBytes, loss.Range.LengthBytes, loss.ReportedErrno, State.Record.Epoch, loss.Message));
     }
 
-    private async Task<PeerPosition?> AskAfterLossAsync(MirrorAttachment attachment, TimeSpan left)
+    private async Task<PeerAnswer> AskAfterLossAsync(MirrorAttachment attachment, TimeSpan left)
     {
-        PeerPosition? answered = null;
+        PeerAnswer answered = PeerAnswer.None;
         using (await _changes.EnterAsync())
         {
             // Older answers say nothing: the peer may have been promoted since.
             if (_suspicion is { } asked && asked.Attachment == attachment && Time.GetElapsedTime(asked.AskedAt) < Options.Mirror.Deadline)
-                answered = asked.Answer is { IsCompletedSuccessfully: true } answer ? answer.Result : null;
+                answered = asked.Answer is { IsCompletedSuccessfully: true } answer ? answer.Result : PeerAnswer.None;
             _suspicion = null;
         }
 
-        return left > TimeSpan.Zero ? await AskAsync(left) ?? answered : answered;
+        if (left <= TimeSpan.Zero)
+            return answered;
+        PeerAnswer now = await AskAsync(left);
+        return now == PeerAnswer.None ? answered : now;
     }
 
     /// <summary>
@@ -104,26 +106,39 @@ internal sealed partial class PrimaryRole
         while (_stage is not NodeStage.Fenced and not NodeStage.Standalone && Time.GetElapsedTime(since) > relied)
         {
             since = Time.GetTimestamp();
-            if (await AskAsync(Options.Mirror.Deadline / 2) is not { } position)
-                continue;
+            PeerAnswer answer = await AskAsync(Options.Mirror.Deadline / 2);
             using (await _changes.EnterAsync())
-                await JudgeUnderChangesAsync(position);
+                await HeedUnderChangesAsync(answer);
         }
     }
 
-    private async Task<PeerPosition?> AskAsync(TimeSpan limit)
+    /// <summary>A generation that supersedes ours fences this primary; a promotion that is not decided yet keeps its guest waiting until it is.</summary>
+    private async Task HeedUnderChangesAsync(PeerAnswer answer)
+    {
+        if (answer.Position is { } position)
+            await JudgeUnderChangesAsync(position);
+        if (answer.IsBeingPromoted && _stage != NodeStage.Fenced)
+            HoldForPromotionUnderChanges();
+    }
+
+    private async Task<PeerAnswer> AskAsync(TimeSpan limit)
     {
         if (_peer is null)
-            return null;
+            return PeerAnswer.None;
         try
         {
             using var expiry = new CancellationTokenSource(limit, Time);
             using CancellationTokenRegistration stopping = _stopping.Token.Register(expiry.Cancel);
-            return await _peer.GetPositionAsync(Options.Group, expiry.Token);
+            return new PeerAnswer(await _peer.GetPositionAsync(Options.Group, expiry.Token), IsBeingPromoted: false);
+        }
+        catch (VerbException e) when (e.Failure == VerbFailure.Refused)
+        {
+            // The one reason for which a node of this group does not say where it stands.
+            return new PeerAnswer(null, IsBeingPromoted: true);
         }
         catch (Exception e) when (e is VerbException or OperationCanceledException)
         {
-            return null;
+            return PeerAnswer.None;
         }
     }
 

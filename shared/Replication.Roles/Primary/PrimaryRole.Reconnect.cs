@@ -33,7 +33,7 @@ internal sealed partial class PrimaryRole
                 // A verb that brings the pair back asks for itself.
                 if (_stage != NodeStage.Detached)
                     continue;
-                PeerPosition? position = await AskAsync(Limits.PositionQuestionDeadline);
+                PeerPosition? position = (await AskAsync(Limits.PositionQuestionDeadline)).Position;
                 if (position is null)
                     _pace.PeerIsGone();
                 else if (!await FenceDetachedAsync(position) && Options.Mirror.Resync == ResyncPolicy.Auto && _transport is not null && _pace.IsDue(position))

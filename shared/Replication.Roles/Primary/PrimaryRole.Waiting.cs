@@ -28,7 +28,7 @@ internal sealed partial class PrimaryRole
             while (_stage == NodeStage.Waiting)
             {
                 long askedAt = Time.GetTimestamp();
-                if (await AskAsync(Limits.PositionQuestionDeadline) is { } position && await TrySettleWaitingAsync(position, askedAt))
+                if ((await AskAsync(Limits.PositionQuestionDeadline)).Position is { } position && await TrySettleWaitingAsync(position, askedAt))
                     return;
                 if (Time.GetElapsedTime(began) >= Options.Peer.WaitAtStart && _stage == NodeStage.Waiting)
                     _holds.Add(HoldReason.WaitedTooLong);

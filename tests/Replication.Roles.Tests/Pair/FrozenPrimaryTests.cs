@@ -78,7 +78,8 @@ public sealed class FrozenPrimaryTests
         if (!answered)
             pair.SecondaryFaults.Breakpoint("slow").Release();
         Assert.IsType<BlockException>(failure);
-        Assert.Equal(NodeStage.Fenced, pair.Primary.GetStatus().Stage);
+        // Refused first, then put on record.
+        await Eventually.TrueAsync(() => pair.Primary.GetStatus().Stage == NodeStage.Fenced);
     }
 
     [Theory]

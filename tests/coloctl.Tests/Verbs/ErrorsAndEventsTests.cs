@@ -151,6 +151,15 @@ public sealed class ErrorsAndEventsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_followed_node_that_has_lost_its_newest_events_in_a_reboot_is_followed_on()
+    {
+        _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
+        Run run = await FollowThroughRestartAsync([EventOf(1, 1, "started")]);
+        Assert.Equal("", run.Error);
+        Assert.Equal(["1", "2"], NumbersOf(run));
+    }
+
+    [Fact]
     public async Task So_is_one_that_has_passed_the_last_number_already()
     {
         _pair.Primary.EventList = [EventOf(1, 1, "started"), EventOf(2, 2, "checkpoint")];
