@@ -16,4 +16,5 @@ public static class Errno
     public const int ENOTSUP = 95;
     public const int ESHUTDOWN = 108;
     public const int ETIMEDOUT = 110;
+    public const int ECANCELED = 125;
 }

@@ -1,0 +1,36 @@
+using Replication.Block;
+
+namespace Replication.Jobs;
+
+/// <summary>What the work of a job sees of its life. Concurrent, except that one caller at a time comes to a pause point.</summary>
+public sealed class JobContext
+{
+    private readonly JobEngine _engine;
+    private readonly Job _job;
+
+    internal JobContext(JobEngine engine, Job job) => (_engine, _job) = (engine, job);
+
+    /// <summary>Cancelled when the job is.</summary>
+    public CancellationToken Token => _job.Cancellation.Token;
+
+    /// <summary>Stands still while the job is paused. Nothing of it may be in flight.</summary>
+    /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
+    public ValueTask PausePointAsync() => _engine.PausePointAsync(_job);
+
+    /// <summary>Waits until the speed lets so many bytes through. True if there was a wait, after which the caller should come to a pause point.</summary>
+    /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
+    public ValueTask PaceAsync(long lengthBytes) => _engine.PaceAsync(_job, lengthBytes);
+
+    /// <summary>So much more is done.</summary>
+    public void Advance(long lengthBytes) => _job.Advance(lengthBytes);
+
+    /// <summary>There is so much more to do.</summary>
+    public void Grow(long lengthBytes) => _job.Grow(lengthBytes);
+
+    /// <summary>A copy has failed: tells of it, and pauses the job where that is the policy. The caller acts on the answer.</summary>
+    public ErrorAction TakeError(ErrorPolicy policy, BlockOperation operation, int errno) => _engine.TakeError(_job, policy, operation, errno);
+
+    /// <summary>The work is done and is kept done from now on; completes when it is to end.</summary>
+    /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
+    public Task ReadyAsync() => _engine.ReadyAsync(_job);
+}

@@ -1,0 +1,112 @@
+using Replication.Block;
+
+namespace Replication.Jobs;
+
+// What the work of a job asks for.
+public sealed partial class JobEngine
+{
+    internal ValueTask PausePointAsync(Job job)
+    {
+        lock (_sync)
+        {
+            if (job.Pauses == 0 || job.IsCancelled)
+            {
+                job.Cancellation.Token.ThrowIfCancellationRequested();
+                return default;
+            }
+        }
+
+        return new ValueTask(StandAsync(job));
+    }
+
+    internal async ValueTask PaceAsync(Job job, long lengthBytes)
+    {
+        TimeSpan wait;
+        while (!job.Rate.TryTake(lengthBytes, out wait))
+            await Task.Delay(wait, _time, job.Cancellation.Token);
+    }
+
+    internal ErrorAction TakeError(Job job, ErrorPolicy policy, BlockOperation operation, int errno)
+    {
+        ErrorAction action = policy.ActionFor(errno);
+        lock (_sync)
+        {
+            Put(job, (observer, info) => observer.Failed(info, operation, action));
+            if (action == ErrorAction.Stop && !job.IsCancelled)
+            {
+                job.IoStatus = errno == Errno.ENOSPC ? IoStatus.NoSpace : IoStatus.Failed;
+                // Several copies may fail at once, and a person may have been faster.
+                if (!job.IsPausedByUser)
+                    PauseForUser(job);
+            }
+        }
+
+        _outbox.Tell();
+        return action;
+    }
+
+    internal async Task ReadyAsync(Job job)
+    {
+        Task? rest = null;
+        lock (_sync)
+        {
+            job.Cancellation.Token.ThrowIfCancellationRequested();
+            Move(job, JobStatus.Ready);
+            Put(job, (observer, info) => observer.BecameReady(info));
+        }
+
+        _outbox.Tell();
+        while (true)
+        {
+            await PausePointAsync(job);
+            lock (_sync)
+            {
+                if (job.IsAskedToComplete)
+                    return;
+                rest = Rest(job);
+            }
+
+            await rest;
+        }
+    }
+
+    private async Task StandAsync(Job job)
+    {
+        Task rest;
+        JobStatus before;
+        lock (_sync)
+        {
+            before = job.Status;
+            Move(job, before == JobStatus.Ready ? JobStatus.Standby : JobStatus.Paused);
+            rest = Rest(job);
+        }
+
+        _outbox.Tell();
+        while (true)
+        {
+            await rest;
+            lock (_sync)
+            {
+                if (job.Pauses == 0)
+                {
+                    Move(job, before);
+                    break;
+                }
+
+                // Paused again before it got here: it has never left.
+                rest = Rest(job);
+            }
+        }
+
+        _outbox.Tell();
+        job.Cancellation.Token.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Call under the lock.</summary>
+    private static Task Rest(Job job)
+    {
+        Invariant.Check(job.Resting is null, $"job {job.Name} rests twice");
+        job.Resting = new TaskCompletionSource();
+        return job.Resting.Task;
+    }
+}

@@ -1,0 +1,19 @@
+namespace Replication.Jobs;
+
+/// <summary>What every job is created with; QEMU's defaults.</summary>
+public sealed record JobOptions
+{
+    /// <summary>Letters, digits, <c>-</c>, <c>.</c> and <c>_</c>, a letter first; null: a job of the node's own, which nobody sees or asks for anything.</summary>
+    public required string? Id { get; init; }
+
+    public required JobType Type { get; init; }
+
+    /// <summary>Bytes a second; 0: no limit.</summary>
+    public long SpeedBytesPerSecond { get; init; }
+
+    /// <summary>What it did becomes visible when its transaction has succeeded; false: only when <c>finalize</c> is asked for.</summary>
+    public bool AutoFinalize { get; init; } = true;
+
+    /// <summary>It leaves the list at its end; false: only when <c>dismiss</c> is asked for.</summary>
+    public bool AutoDismiss { get; init; } = true;
+}
