@@ -3,11 +3,12 @@ using System.Threading.Tasks.Sources;
 namespace Replication.Block.Locks;
 
 /// <summary>
-/// Exclusive locks on byte ranges of one disk, granted in order of arrival among those that overlap.
+/// Locks on byte ranges of one disk, exclusive or shared, granted in order of arrival among those that overlap.
 /// </summary>
 /// <remarks>
-/// Every entry, granted or waiting, counts the earlier entries that it overlaps and is granted when that count reaches zero; so a waiter is never overtaken
-/// by a later overlapping request, and requests that do not overlap never meet. Alignment is the caller's: the lock knows bytes only. Entries are
+/// Every entry, granted or waiting, counts the earlier entries that keep it waiting and is granted when that count reaches zero; so a waiter is never overtaken
+/// by a later overlapping request, and requests that do not overlap never meet. Shared ones meet exclusive ones alone. Alignment is the caller's: the lock
+/// knows bytes only. Entries are
 /// found by a scan of all that are in the lock, which is meant for a few hundred. No cancellation: a caller that gives up lets the lock come and releases it.
 /// Locks are taken after the group's gate and before marks are looked at; blocks of one request ascend (a range covers them in one step).
 /// </remarks>
@@ -24,12 +25,15 @@ public sealed class RangeLock
     public int Count => Volatile.Read(ref _held);
 
     /// <summary>Locks the range. Completes at once where nothing earlier overlaps.</summary>
-    public ValueTask<Ticket> AcquireAsync(BlockRange range) => Enter(range, watches: false);
+    public ValueTask<Ticket> AcquireAsync(BlockRange range) => Enter(range, Kind.Exclusive);
+
+    /// <summary>Locks the range against exclusive locks. Completes at once where no earlier one of those overlaps.</summary>
+    public ValueTask<Ticket> AcquireSharedAsync(BlockRange range) => Enter(range, Kind.Shared);
 
     /// <summary>
     /// Waits until every lock that overlaps the range now, held or waited for, has been released. Takes no lock and delays nobody.
     /// </summary>
-    public async ValueTask WaitForOverlappingAsync(BlockRange range) => await Enter(range, watches: true);
+    public async ValueTask WaitForOverlappingAsync(BlockRange range) => await Enter(range, Kind.Watch);
 
     /// <summary>Releases a lock; waiters that it blocked resume through <see cref="IoBatch.Post"/>.</summary>
     public void Release(Ticket ticket)
@@ -44,9 +48,9 @@ public sealed class RangeLock
             for (Entry? later = entry.Next; later is not null;)
             {
                 Entry? next = later.Next;
-                if (later.Range.Overlaps(entry.Range) && --later.Blockers == 0)
+                if (KeepsWaiting(entry, later.Range, later.Kind) && --later.Blockers == 0)
                 {
-                    if (later.Watches)
+                    if (later.Kind == Kind.Watch)
                         Remove(later);
                     if (lastGranted is null)
                         granted = later;
@@ -71,23 +75,26 @@ public sealed class RangeLock
         }
     }
 
-    private ValueTask<Ticket> Enter(BlockRange range, bool watches)
+    private static bool KeepsWaiting(Entry earlier, BlockRange range, Kind kind) =>
+        earlier.Kind != Kind.Watch && !(earlier.Kind == Kind.Shared && kind == Kind.Shared) && earlier.Range.Overlaps(range);
+
+    private ValueTask<Ticket> Enter(BlockRange range, Kind kind)
     {
         lock (_sync)
         {
             int blockers = 0;
             for (Entry? earlier = _first; earlier is not null; earlier = earlier.Next)
             {
-                if (!earlier.Watches && earlier.Range.Overlaps(range))
+                if (KeepsWaiting(earlier, range, kind))
                     blockers++;
             }
 
-            if (watches && blockers == 0)
+            if (kind == Kind.Watch && blockers == 0)
                 return default;
             if (!_pool.TryPop(out Entry? entry))
                 entry = new Entry(this);
             entry.Range = range;
-            entry.Watches = watches;
+            entry.Kind = kind;
             entry.Blockers = blockers;
             Append(entry);
             return blockers == 0 ? new ValueTask<Ticket>(new Ticket(entry, entry.Serial)) : entry.Wait();
@@ -102,7 +109,7 @@ public sealed class RangeLock
         else
             _last.Next = entry;
         _last = entry;
-        if (!entry.Watches)
+        if (entry.Kind != Kind.Watch)
             _held++;
     }
 
@@ -117,7 +124,7 @@ public sealed class RangeLock
         else
             entry.Next.Previous = entry.Previous;
         entry.Previous = entry.Next = null;
-        if (!entry.Watches)
+        if (entry.Kind != Kind.Watch)
             _held--;
     }
 
@@ -126,6 +133,15 @@ public sealed class RangeLock
         entry.Serial++;
         if (_pool.Count < Limits.RangeLockPooledEntries)
             _pool.Push(entry);
+    }
+
+    internal enum Kind
+    {
+        Exclusive,
+        Shared,
+
+        /// <summary>Waits, holds nothing and keeps nobody waiting.</summary>
+        Watch,
     }
 
     /// <summary>A lock that is held. Released once.</summary>
@@ -157,7 +173,7 @@ public sealed class RangeLock
         }
 
         public BlockRange Range;
-        public bool Watches;
+        public Kind Kind;
         public int Blockers;
         public uint Serial;
         public Entry? Previous;
@@ -175,7 +191,7 @@ public sealed class RangeLock
         Ticket IValueTaskSource<Ticket>.GetResult(short token)
         {
             Ticket ticket = _core.GetResult(token);
-            if (!Watches)
+            if (Kind != Kind.Watch)
                 return ticket;
             lock (_owner._sync)
                 _owner.Recycle(this);

@@ -34,6 +34,28 @@ public sealed class RangeLockTests
     }
 
     [Fact]
+    public async Task Shared_locks_meet_exclusive_ones_alone_and_nobody_overtakes()
+    {
+        var range = new BlockRange(0, 10);
+        RangeLock.Ticket[] readers = [await _lock.AcquireSharedAsync(range), await _lock.AcquireSharedAsync(range)];
+        Task<RangeLock.Ticket> writer = _lock.AcquireAsync(range).AsTask();
+        Task<RangeLock.Ticket>[] late = [_lock.AcquireSharedAsync(range).AsTask(), _lock.AcquireSharedAsync(range).AsTask()];
+        _lock.Release(readers[1]);
+        Assert.False(writer.IsCompleted);
+        _lock.Release(readers[0]);
+        Assert.True(writer.IsCompletedSuccessfully);
+        Assert.All(late, reader => Assert.False(reader.IsCompleted));
+        _lock.Release(await writer);
+        Assert.All(late, reader => Assert.True(reader.IsCompletedSuccessfully));
+        Task watched = _lock.WaitForOverlappingAsync(range).AsTask();
+        _lock.Release(await late[0]);
+        Assert.False(watched.IsCompleted);
+        _lock.Release(await late[1]);
+        Assert.True(watched.IsCompletedSuccessfully);
+        Assert.Equal(0, _lock.Count);
+    }
+
+    [Fact]
     public async Task Waiters_run_when_the_batch_ends_and_not_inside_the_release()
     {
         RangeLock.Ticket first = await _lock.AcquireAsync(new BlockRange(0, 1));

@@ -1,0 +1,85 @@
+using Replication.Block;
+using Replication.Block.Locks;
+
+namespace Replication.Jobs.Backup;
+
+// What readers of the point in time see.
+internal sealed partial class PointInTime
+{
+    /// <summary>Fills the buffer with what the disk held at that moment.</summary>
+    /// <exception cref="BlockException">EACCES: nobody wanted the range to be kept, or the point in time is lost; or a disk has failed.</exception>
+    public async ValueTask ReadAsync(string reader, long offsetBytes, Memory<byte> buffer)
+    {
+        var range = new BlockRange(offsetBytes, buffer.Length);
+        RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
+        try
+        {
+            for (BlockRange rest = range; !rest.IsEmpty;)
+            {
+                (BlockRange run, BlockNode node) = Find(reader, rest);
+                await node.ReadAsync(run.OffsetBytes, buffer.Slice((int)(run.OffsetBytes - offsetBytes), (int)run.LengthBytes));
+                rest = BlockRange.FromBounds(run.EndBytes, range.EndBytes);
+            }
+        }
+        finally
+        {
+            _clusters.Release(ticket);
+        }
+    }
+
+    /// <summary>Status of what <see cref="ReadAsync"/> reads.</summary>
+    public async ValueTask<Extent> StatusAsync(string reader, BlockRange range)
+    {
+        RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
+        try
+        {
+            (BlockRange run, BlockNode node) = Find(reader, range);
+            return await node.StatusAsync(run);
+        }
+        finally
+        {
+            _clusters.Release(ticket);
+        }
+    }
+
+    /// <summary>The readers do not want the range any more: it is not kept, and cannot be read. Whole clusters of it.</summary>
+    public async ValueTask DiscardAsync(BlockRange range)
+    {
+        long first = (range.OffsetBytes + _options.ClusterBytes - 1) / _options.ClusterBytes;
+        long end = range.EndBytes == _source.LengthBytes ? _toCopy.LengthBits : range.EndBytes / _options.ClusterBytes;
+        if (first >= end)
+            return;
+        BlockRange clusters = RangeOf(first, end);
+        RangeLock.Ticket ticket = await _clusters.AcquireAsync(clusters);
+        try
+        {
+            _wanted.Clear(first, end - first);
+            _toCopy.Clear(first, end - first);
+            _done.Clear(first, end - first);
+            await _target.DiscardAsync(clusters);
+        }
+        finally
+        {
+            _clusters.Release(ticket);
+        }
+    }
+
+    /// <summary>Where the beginning of a range is, and how far it goes on like that. It stays so for as long as the caller holds the lock.</summary>
+    private (BlockRange Run, BlockNode Node) Find(string reader, BlockRange range)
+    {
+        if (Broken is { } broken)
+            throw Denied(reader, range, $"the point in time was given up: {broken.Message}");
+        long first = First(range);
+        long end = first + Count(range);
+        bool isDone = _done[first];
+        if (!isDone && !_wanted[first])
+            throw Denied(reader, RangeOf(first, first + 1), "nothing is kept of it");
+        long next = first + 1;
+        while (next < end && _done[next] == isDone && (isDone || _wanted[next]))
+            next++;
+        return (RangeOf(first, next).Intersect(range), isDone ? _target : _source);
+    }
+
+    private static BlockException Denied(string reader, BlockRange range, string why) =>
+        new(BlockErrorKind.Io, reader, BlockOperation.Read, range, why, Errno.EACCES);
+}

@@ -1,0 +1,186 @@
+using Replication.Block;
+using Replication.Block.Bitmaps;
+using Replication.Block.Locks;
+using Replication.Block.Snapshots;
+
+namespace Replication.Jobs.Backup;
+
+/// <summary>
+/// A disk as it was at one moment: what has been copied is in the target, what has not is still in the source. Guest writes copy what they are about to
+/// change, a job may copy the rest, and readers see both as one.
+/// </summary>
+/// <remarks>
+/// Per cluster: somebody wants it (<c>_wanted</c>); it still has to be copied before it may change (<c>_toCopy</c>); it is in the target (<c>_done</c>).
+/// A copy claims its clusters by clearing them in <c>_toCopy</c>, and sets them again where it fails: what is wanted and not done is in the source.
+/// The order of copying, changing and reading is one lock on clusters. Before a change it is taken exclusively: that waits for the copies that are under way
+/// there, and for every reader that may have found the cluster uncopied and still reads it from the source. Copies of the job and readers share it: neither
+/// changes the source. A reader looks up and reads under one lock, so that what it found stays true (QEMU calls these frozen reads).
+/// </remarks>
+internal sealed partial class PointInTime : IBeforeWrite
+{
+    private readonly BlockNode _source;
+    private readonly BlockNode _target;
+    private readonly PointInTimeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly CopyBuffers _buffers;
+    private readonly RangeLock _clusters = new();
+    private readonly BlockBitmap _toCopy;
+    private readonly BlockBitmap _done;
+    private readonly BlockBitmap _wanted;
+    private readonly Lock _sync = new();
+    private BlockException? _broken; // guarded by _sync; why there is no point in time any more
+    private int _copies; // guarded by _sync; under way, those that nobody waits for any more included
+    private TaskCompletionSource? _settled; // guarded by _sync
+
+    /// <param name="source">The disk below whoever asks before each change.</param>
+    /// <param name="target">As long as the source.</param>
+    /// <param name="toCopy">A bit for each cluster that is wanted. Belongs to this object from now on.</param>
+    /// <param name="options">How it is kept.</param>
+    /// <param name="buffers">Where copies take their memory from.</param>
+    /// <param name="time">The node's.</param>
+    public PointInTime(BlockNode source, BlockNode target, BlockBitmap toCopy, PointInTimeOptions options, CopyBuffers buffers, TimeProvider time)
+    {
+        Invariant.Check(source.LengthBytes == target.LengthBytes, "source and target have one length");
+        Invariant.Check(toCopy.LengthBits == (source.LengthBytes + options.ClusterBytes - 1) / options.ClusterBytes, "a bit for each cluster");
+        (_source, _target, _toCopy, _options, _buffers, _time) = (source, target, toCopy, options, buffers, time);
+        _done = new BlockBitmap(toCopy.LengthBits);
+        _wanted = new BlockBitmap(toCopy.LengthBits);
+        _wanted.Or(toCopy);
+    }
+
+    /// <summary>Bytes that are still to be copied; whole clusters.</summary>
+    public long ToCopyBytes => _toCopy.Count * _options.ClusterBytes;
+
+    /// <summary>Why there is no point in time any more; null as long as there is.</summary>
+    public BlockException? Broken
+    {
+        get
+        {
+            lock (_sync)
+                return _broken;
+        }
+    }
+
+    public async ValueTask BeforeWriteAsync(BlockRange range)
+    {
+        BlockRange clusters = Align(range);
+        RangeLock.Ticket ticket = await _clusters.AcquireAsync(clusters);
+        if (Broken is not null || !_toCopy.AnySet(First(clusters), Count(clusters)))
+        {
+            _clusters.Release(ticket);
+            return;
+        }
+
+        // It goes on when nobody waits for it any more: the lock is released with its end.
+        Task<BlockException?> copy = CopyLockedAsync(clusters, ticket);
+        if (await FailureOfAsync(copy, range) is not { } failure)
+            return;
+        if (_options.OnCbwError == OnCbwError.BreakGuestWrite)
+            throw failure;
+        Break(failure);
+    }
+
+    /// <summary>Gives the point in time up: from here on changes pass, and readers get EACCES.</summary>
+    public void Break(BlockException why)
+    {
+        lock (_sync)
+            _broken ??= why;
+    }
+
+    /// <summary>Completes when no copy is under way, not even one that a guest's write has stopped waiting for. Nobody may ask any more.</summary>
+    public Task SettleAsync()
+    {
+        lock (_sync)
+            return _copies == 0 ? Task.CompletedTask : (_settled ??= new TaskCompletionSource()).Task;
+    }
+
+    private async Task<BlockException?> FailureOfAsync(Task<BlockException?> copy, BlockRange range)
+    {
+        if (_options.CbwTimeout == TimeSpan.Zero || copy.IsCompleted)
+            return await copy;
+        try
+        {
+            return await copy.WaitAsync(_options.CbwTimeout, _time);
+        }
+        catch (TimeoutException e)
+        {
+            return new BlockException(
+                BlockErrorKind.TimedOut, _target.Name, BlockOperation.Write, range,
+                $"the old content could not be kept within {_options.CbwTimeout.TotalMilliseconds:0} ms", inner: e);
+        }
+    }
+
+    private async Task<BlockException?> CopyLockedAsync(BlockRange clusters, RangeLock.Ticket ticket)
+    {
+        Enter();
+        try
+        {
+            for (BlockRange run = Claim(clusters, _buffers.LengthBytes); !run.IsEmpty; run = Claim(clusters, _buffers.LengthBytes))
+                await CopyClaimedAsync(run);
+            return null;
+        }
+        catch (BlockException e)
+        {
+            return e;
+        }
+        finally
+        {
+            _clusters.Release(ticket);
+            Leave();
+        }
+    }
+
+    /// <summary>Takes the first run of clusters of a range that are to be copied out of the map; the caller holds their lock. Empty: there is none.</summary>
+    private BlockRange Claim(BlockRange clusters, int mostBytes)
+    {
+        long end = First(clusters) + Count(clusters);
+        long first = _toCopy.NextSet(First(clusters), end);
+        if (first == end)
+            return default;
+        long last = _toCopy.NextClear(first, Math.Min(end, first + Math.Max(1, mostBytes / _options.ClusterBytes)));
+        _toCopy.Clear(first, last - first);
+        return RangeOf(first, last);
+    }
+
+    private async ValueTask CopyClaimedAsync(BlockRange run)
+    {
+        try
+        {
+            await CopyBytesAsync(run);
+            _done.Set(First(run), Count(run));
+        }
+        catch
+        {
+            _toCopy.Set(First(run), Count(run));
+            throw;
+        }
+    }
+
+    private void Enter()
+    {
+        lock (_sync)
+            _copies++;
+    }
+
+    private void Leave()
+    {
+        TaskCompletionSource? settled = null;
+        lock (_sync)
+        {
+            if (--_copies == 0)
+                (settled, _settled) = (_settled, null);
+        }
+
+        settled?.SetResult();
+    }
+
+    private long First(BlockRange clusters) => clusters.OffsetBytes / _options.ClusterBytes;
+
+    private long Count(BlockRange clusters) => (clusters.EndBytes + _options.ClusterBytes - 1) / _options.ClusterBytes - First(clusters);
+
+    /// <summary>Rounded out to clusters; the last one ends with the disk.</summary>
+    private BlockRange Align(BlockRange range) => RangeOf(First(range), First(range) + Count(range));
+
+    private BlockRange RangeOf(long first, long end) =>
+        BlockRange.FromBounds(first * _options.ClusterBytes, Math.Min(_source.LengthBytes, end * _options.ClusterBytes));
+}
