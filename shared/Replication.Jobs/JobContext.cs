@@ -17,7 +17,14 @@ public sealed class JobContext
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
     public ValueTask PausePointAsync() => _engine.PausePointAsync(_job);
 
-    /// <summary>Waits until the speed lets so many bytes through. True if there was a wait, after which the caller should come to a pause point.</summary>
+    /// <summary>The job is to stand still, or is cancelled: who has something in flight ends it and comes to a pause point.</summary>
+    public bool IsToPause => _engine.IsToPause(_job);
+
+    /// <summary>Rests, standing still where the job is paused, until it is cancelled.</summary>
+    /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
+    public Task RestAsync() => _engine.RestAsync(_job);
+
+    /// <summary>Waits until the speed lets so many bytes through.</summary>
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
     public ValueTask PaceAsync(long lengthBytes) => _engine.PaceAsync(_job, lengthBytes);
 

@@ -5,6 +5,12 @@ namespace Replication.Jobs;
 // What the work of a job asks for.
 public sealed partial class JobEngine
 {
+    internal bool IsToPause(Job job)
+    {
+        lock (_sync)
+            return job.Pauses > 0 || job.IsCancelled;
+    }
+
     internal ValueTask PausePointAsync(Job job)
     {
         lock (_sync)
@@ -47,7 +53,6 @@ public sealed partial class JobEngine
 
     internal async Task ReadyAsync(Job job)
     {
-        Task? rest = null;
         lock (_sync)
         {
             job.Cancellation.Token.ThrowIfCancellationRequested();
@@ -56,13 +61,23 @@ public sealed partial class JobEngine
         }
 
         _outbox.Tell();
+        await RestAsync(job);
+    }
+
+    /// <summary>Returns where the job is asked to complete, which only one that is ready is.</summary>
+    internal async Task RestAsync(Job job)
+    {
         while (true)
         {
             await PausePointAsync(job);
+            Task rest;
             lock (_sync)
             {
                 if (job.IsAskedToComplete)
                     return;
+                // What has been asked for since the pause point has woken nobody yet.
+                if (job.Pauses > 0 || job.IsCancelled)
+                    continue;
                 rest = Rest(job);
             }
 
@@ -76,6 +91,13 @@ public sealed partial class JobEngine
         JobStatus before;
         lock (_sync)
         {
+            // Resumed, or cancelled, in between.
+            if (job.Pauses == 0)
+            {
+                job.Cancellation.Token.ThrowIfCancellationRequested();
+                return;
+            }
+
             before = job.Status;
             Move(job, before == JobStatus.Ready ? JobStatus.Standby : JobStatus.Paused);
             rest = Rest(job);

@@ -48,8 +48,21 @@ internal sealed partial class PointInTime : IBeforeWrite
         _wanted.Or(toCopy);
     }
 
-    /// <summary>Bytes that are still to be copied; whole clusters.</summary>
-    public long ToCopyBytes => _toCopy.Count * _options.ClusterBytes;
+    /// <summary>Called with the bytes of each copy that has succeeded, the guest's ones too.</summary>
+    public Action<long> Copied { get; set; } = _ => { };
+
+    /// <summary>The clusters that have not been copied, for who has to remember them. Exact when no copy is under way.</summary>
+    public BlockBitmap NotCopied => _toCopy;
+
+    /// <summary>Bytes that are still to be copied: whole clusters, the last one as far as the disk goes.</summary>
+    public long ToCopyBytes
+    {
+        get
+        {
+            long missingBytes = _toCopy.LengthBits * _options.ClusterBytes - _source.LengthBytes;
+            return _toCopy.Count * _options.ClusterBytes - (_toCopy.LengthBits > 0 && _toCopy[_toCopy.LengthBits - 1] ? missingBytes : 0);
+        }
+    }
 
     /// <summary>Why there is no point in time any more; null as long as there is.</summary>
     public BlockException? Broken
@@ -148,6 +161,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         {
             await CopyBytesAsync(run);
             _done.Set(First(run), Count(run));
+            Copied(run.LengthBytes);
         }
         catch
         {

@@ -1,0 +1,34 @@
+using Replication.Block;
+
+namespace Replication.Jobs.Backup;
+
+/// <summary>A backup whose arguments have been checked and whose moment has been taken.</summary>
+internal sealed record BackupPlan
+{
+    public required PointInTime PointInTime { get; init; }
+
+    /// <summary>Name of the disk that is copied, as its errors call it.</summary>
+    public required string Source { get; init; }
+
+    public required BlockNode Target { get; init; }
+
+    public required BackupSync Sync { get; init; }
+
+    /// <summary>Copies under way at once.</summary>
+    public required int Workers { get; init; }
+
+    public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
+
+    public ErrorPolicy OnTargetError { get; init; } = ErrorPolicy.Report;
+
+    /// <summary>The bitmap that says what to copy; null: it is not one.</summary>
+    public IBackupBitmap? Bitmap { get; init; }
+
+    public BitmapMode BitmapMode { get; init; }
+
+    /// <summary>Says that the target is whole; called when it has been flushed, before anybody hears of the success. May fail.</summary>
+    public Func<ValueTask> SealAsync { get; init; } = () => default;
+
+    /// <summary>The disk's guest asks no more; the target is closed.</summary>
+    public required Func<ValueTask> CloseAsync { get; init; }
+}

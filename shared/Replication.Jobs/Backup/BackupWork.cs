@@ -1,0 +1,120 @@
+using Replication.Block;
+
+namespace Replication.Jobs.Backup;
+
+/// <summary>Copies a disk as it was at one moment, while its guest goes on.</summary>
+/// <remarks>
+/// One loop looks for what is still to be copied and keeps a number of copies under way; what fails is to be copied again, and found again by the loop. The
+/// loop alone stands still at pause points, with nothing under way, so that a paused job does not move. The guest's own copies go on meanwhile.
+/// </remarks>
+internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
+{
+    private readonly PointInTime _pointInTime = plan.PointInTime;
+    private readonly List<Task> _copies = [];
+    private bool _succeeded;
+    private volatile BlockException? _failure; // the first one that is to be reported
+
+    public override async Task RunAsync(JobContext context)
+    {
+        context.Grow(_pointInTime.ToCopyBytes);
+        _pointInTime.Copied = context.Advance;
+        if (plan.Sync == BackupSync.None)
+            await context.RestAsync();
+        try
+        {
+            await CopyAllAsync(context);
+        }
+        finally
+        {
+            await Task.WhenAll(_copies);
+        }
+
+        if (_pointInTime.Broken is { } broken)
+            throw broken;
+        await plan.Target.FlushAsync();
+    }
+
+    public override async ValueTask PrepareAsync()
+    {
+        // The guest may have broken it since: what is in the target is whole all the same, for everything has been copied.
+        await plan.SealAsync();
+    }
+
+    public override async ValueTask CommitAsync()
+    {
+        _succeeded = true;
+        if (plan.Bitmap is { } bitmap)
+            await (plan.BitmapMode == BitmapMode.Never ? bitmap.ReclaimAsync() : bitmap.AbdicateAsync(null));
+    }
+
+    public override async ValueTask CleanAsync()
+    {
+        await plan.CloseAsync();
+        await _pointInTime.SettleAsync();
+        if (!_succeeded && plan.Bitmap is { } bitmap)
+            await (plan.BitmapMode == BitmapMode.Always ? bitmap.AbdicateAsync(_pointInTime.NotCopied) : bitmap.ReclaimAsync());
+    }
+
+    private async Task CopyAllAsync(JobContext context)
+    {
+        long at = 0;
+        while (true)
+        {
+            await DrainAsync(plan.Workers - 1);
+            if (context.IsToPause)
+                await DrainAsync(0);
+            await context.PausePointAsync();
+            ThrowIfFailed();
+            BlockRange next = _pointInTime.Next(at, Limits.CopyBytes);
+            if (!next.IsEmpty)
+            {
+                await context.PaceAsync(next.LengthBytes);
+                at = next.EndBytes;
+                _copies.Add(CopyAsync(context, next));
+                continue;
+            }
+
+            // What has failed meanwhile is to be copied again, and is found from the beginning on.
+            await DrainAsync(0);
+            ThrowIfFailed();
+            if (_pointInTime.ToCopyBytes == 0)
+                return;
+            at = 0;
+        }
+    }
+
+    private async Task CopyAsync(JobContext context, BlockRange range)
+    {
+        try
+        {
+            await _pointInTime.CopyAsync(range);
+        }
+        catch (BlockException e)
+        {
+            bool isSource = e.Node == plan.Source;
+            ErrorAction action = _pointInTime.Broken is not null
+                ? ErrorAction.Report
+                : context.TakeError(isSource ? plan.OnSourceError : plan.OnTargetError, isSource ? BlockOperation.Read : BlockOperation.Write, e.Errno);
+            if (action == ErrorAction.Report)
+                _failure ??= e;
+            else if (action == ErrorAction.Ignore)
+                await Task.Delay(Limits.IgnoredErrorRest, time);
+        }
+    }
+
+    private async Task DrainAsync(int allowed)
+    {
+        _copies.RemoveAll(copy => copy.IsCompleted);
+        while (_copies.Count > allowed)
+        {
+            await Task.WhenAny(_copies);
+            _copies.RemoveAll(copy => copy.IsCompleted);
+        }
+    }
+
+    private void ThrowIfFailed()
+    {
+        if (_failure is { } failure)
+            throw failure;
+    }
+}
