@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -11,8 +10,7 @@ public sealed record ManifestDisk(string Name, long LengthBytes);
 /// What changes rarely: which group this is, the node's role, its disks and the history of generations. Replaced as a whole.
 /// </summary>
 /// <remarks>
-/// On disk: magic 8 bytes, version u32, length u32, CRC-32C u32 of the payload, then the payload, JSON, of that length. Written before the epoch record: a
-/// generation that the record has not reached never began, and is dropped at open.
+/// On disk a <see cref="SealedFile"/>. Written before the epoch record: a generation that the record has not reached never began, and is dropped at open.
 /// </remarks>
 public sealed partial record Manifest
 {
@@ -20,7 +18,6 @@ public sealed partial record Manifest
     public const string FileName = "manifest";
 
     private const uint Version = 1;
-    private const int HeaderBytes = 20;
 
     private static ReadOnlySpan<byte> Magic => "COLOMANI"u8;
 
@@ -48,39 +45,11 @@ public sealed partial record Manifest
         return History.Any(g => g.Number > reached) ? this with { History = [.. History.Where(g => g.Number <= reached)] } : this;
     }
 
-    internal byte[] Encode()
-    {
-        byte[] payload = JsonSerializer.SerializeToUtf8Bytes(this, Json.Default.Manifest);
-        byte[] encoded = new byte[HeaderBytes + payload.Length];
-        Magic.CopyTo(encoded);
-        BinaryPrimitives.WriteUInt32LittleEndian(encoded.AsSpan(8), Version);
-        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(12), payload.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(encoded.AsSpan(16), Checksum.Crc32C(payload));
-        payload.CopyTo(encoded, HeaderBytes);
-        return encoded;
-    }
+    internal byte[] Encode() => SealedFile.Encode(Magic, Version, JsonSerializer.SerializeToUtf8Bytes(this, Json.Default.Manifest));
 
     /// <exception cref="StateException">Not a manifest, damaged, or of an unknown version.</exception>
-    internal static Manifest Decode(ReadOnlySpan<byte> encoded, string file)
-    {
-        if (encoded.Length < HeaderBytes || !encoded.StartsWith(Magic))
-            throw new StateException($"{file}: not a manifest");
-        uint version = BinaryPrimitives.ReadUInt32LittleEndian(encoded[8..]);
-        if (version != Version)
-            throw new StateException($"{file}: manifest format version {version} is not known (this build knows {Version})");
-        ReadOnlySpan<byte> payload = encoded[HeaderBytes..];
-        if (BinaryPrimitives.ReadInt32LittleEndian(encoded[12..]) != payload.Length
-            || BinaryPrimitives.ReadUInt32LittleEndian(encoded[16..]) != Checksum.Crc32C(payload))
-            throw new StateException($"{file}: the manifest is damaged (its checksum does not fit)");
-        try
-        {
-            return JsonSerializer.Deserialize(payload, Json.Default.Manifest) ?? throw new StateException($"{file}: the manifest is empty");
-        }
-        catch (JsonException e)
-        {
-            throw new StateException($"{file}: the manifest cannot be read: {e.Message}", e);
-        }
-    }
+    internal static Manifest Decode(ReadOnlySpan<byte> encoded, string file) =>
+        SealedFile.Decode(Magic, Version, encoded, file, "manifest", payload => JsonSerializer.Deserialize(payload, Json.Default.Manifest));
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true)]
     [JsonSerializable(typeof(Manifest))]

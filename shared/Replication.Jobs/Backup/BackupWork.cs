@@ -38,21 +38,27 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
     {
         // The guest may have broken it since: what is in the target is whole all the same, for everything has been copied.
         await plan.SealAsync();
+        if (plan.Bitmap is { } bitmap)
+            await bitmap.PrepareAsync(plan.BitmapMode == BitmapMode.Never ? bitmap.Frozen : null, bitmap.GranularityBytes);
     }
 
-    public override async ValueTask CommitAsync()
+    public override ValueTask CommitAsync()
     {
         _succeeded = true;
-        if (plan.Bitmap is { } bitmap)
-            await (plan.BitmapMode == BitmapMode.Never ? bitmap.ReclaimAsync() : bitmap.AbdicateAsync(null));
+        plan.Bitmap?.Commit();
+        return default;
     }
 
     public override async ValueTask CleanAsync()
     {
         await plan.CloseAsync();
         await _pointInTime.SettleAsync();
-        if (!_succeeded && plan.Bitmap is { } bitmap)
-            await (plan.BitmapMode == BitmapMode.Always ? bitmap.AbdicateAsync(_pointInTime.NotCopied) : bitmap.ReclaimAsync());
+        if (_succeeded || plan.Bitmap is not { } bitmap)
+            return;
+        if (plan.BitmapMode == BitmapMode.Always)
+            await bitmap.GiveBackAsync(_pointInTime.NotCopied, _pointInTime.ClusterBytes);
+        else
+            await bitmap.GiveBackAsync(bitmap.Frozen, bitmap.GranularityBytes);
     }
 
     private async Task CopyAllAsync(JobContext context)

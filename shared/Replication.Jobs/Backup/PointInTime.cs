@@ -54,6 +54,8 @@ internal sealed partial class PointInTime : IBeforeWrite
     /// <summary>The clusters that have not been copied, for who has to remember them. Exact when no copy is under way.</summary>
     public BlockBitmap NotCopied => _toCopy;
 
+    public int ClusterBytes => _options.ClusterBytes;
+
     /// <summary>Bytes that are still to be copied: whole clusters, the last one as far as the disk goes.</summary>
     public long ToCopyBytes
     {

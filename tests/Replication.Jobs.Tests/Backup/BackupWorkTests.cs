@@ -189,13 +189,13 @@ public sealed class BackupWorkTests
     }
 
     [Theory]
-    [InlineData(BitmapMode.OnSuccess, true, "abdicate")]
-    [InlineData(BitmapMode.OnSuccess, false, "reclaim")]
-    [InlineData(BitmapMode.Never, true, "reclaim")]
-    [InlineData(BitmapMode.Never, false, "reclaim")]
-    [InlineData(BitmapMode.Always, true, "abdicate")]
-    [InlineData(BitmapMode.Always, false, "abdicate without 0, 2")]
-    public async Task The_bitmap_gives_way_to_its_successor_or_takes_it_back(BitmapMode mode, bool succeeds, string end)
+    [InlineData(BitmapMode.OnSuccess, true, "prepare; commit")]
+    [InlineData(BitmapMode.OnSuccess, false, "give back with all")]
+    [InlineData(BitmapMode.Never, true, "prepare with all; commit")]
+    [InlineData(BitmapMode.Never, false, "give back with all")]
+    [InlineData(BitmapMode.Always, true, "prepare; commit")]
+    [InlineData(BitmapMode.Always, false, "give back with 0, 2")]
+    public async Task The_bitmap_gives_way_to_its_successor_with_what_is_to_stay_marked(BitmapMode mode, bool succeeds, string end)
     {
         var marked = new BlockBitmap((LengthBytes + Cluster - 1) / Cluster);
         marked.Set(0, 1);
@@ -214,7 +214,7 @@ public sealed class BackupWorkTests
         }
 
         Assert.Equal(succeeds ? 0 : Errno.EIO, _world.ResultOf("backup"));
-        Assert.Equal([end], _bitmap.Calls);
+        Assert.Equal(end, string.Join("; ", _bitmap.Calls));
         await BlockAssert.FilledAsync(_targetDisk, new BlockRange(Cluster, Cluster), 0);
         await BlockAssert.FilledAsync(_targetDisk, new BlockRange(40 * Cluster, 512), 0x11);
         _world.CheckNothingIsLeft();
@@ -231,7 +231,7 @@ public sealed class BackupWorkTests
         Assert.Equal(JobStatus.Waiting, _world.StatusOf("backup"));
         other.Fail(Errno.EIO);
         Assert.Equal(Errno.ECANCELED, _world.ResultOf("backup"));
-        Assert.Equal(["reclaim"], _bitmap.Calls);
+        Assert.Equal(["give back with all"], _bitmap.Calls);
         Assert.False(_isSealed);
         _world.CheckNothingIsLeft();
     }
@@ -300,16 +300,24 @@ public sealed class BackupWorkTests
     {
         public List<string> Calls { get; } = [];
 
-        public ValueTask AbdicateAsync(BlockBitmap? notCopied)
+        public BlockBitmap Frozen { get; } = new(1);
+
+        public int GranularityBytes => Cluster;
+
+        public ValueTask PrepareAsync(BlockBitmap? kept, int granularityBytes)
         {
-            Calls.Add(notCopied is null ? "abdicate" : $"abdicate without {string.Join(", ", Enumerable.Range(0, 41).Where(bit => notCopied[bit]))}");
+            Calls.Add(kept is null ? "prepare" : $"prepare with {Marks(kept)}");
             return default;
         }
 
-        public ValueTask ReclaimAsync()
+        public void Commit() => Calls.Add("commit");
+
+        public ValueTask GiveBackAsync(BlockBitmap kept, int granularityBytes)
         {
-            Calls.Add("reclaim");
+            Calls.Add($"give back with {Marks(kept)}");
             return default;
         }
+
+        private string Marks(BlockBitmap kept) => kept == Frozen ? "all" : string.Join(", ", Enumerable.Range(0, 41).Where(bit => kept[bit]));
     }
 }

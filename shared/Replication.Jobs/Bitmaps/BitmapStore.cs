@@ -1,0 +1,254 @@
+using Replication.Block;
+using Replication.Block.Bitmaps;
+using Replication.Block.Files;
+using Replication.Block.Snapshots;
+using Replication.Block.State;
+
+namespace Replication.Jobs.Bitmaps;
+
+/// <summary>The dirty bitmaps of a node's disks, and where those are kept that outlive it.</summary>
+/// <remarks>
+/// <para>What people ask for is a <see cref="BitmapChange"/>: one at a time, with no change of a disk under way, so that each takes effect at one moment.
+/// Marks come at any time. What is marked in a persistent bitmap is in its file before the disk changes, so a kill can only leave too many marks.</para>
+/// <para>The catalogue says which files count. No verb clears marks in a file that the catalogue names: whatever takes marks away writes a new file, and one
+/// replacement of the catalogue puts it in force, for one bitmap or for several.</para>
+/// </remarks>
+internal sealed class BitmapStore : IAsyncDisposable
+{
+    private const string FilePrefix = "bitmap-";
+
+    private readonly IFileStore _files;
+    private readonly IReadOnlyDictionary<string, long> _lengths;
+    private readonly Guid _bootId;
+    private readonly bool _durable;
+    private readonly List<DirtyBitmap> _bitmaps = [];
+    private readonly List<BitmapCatalogue.Entry> _others = []; // of disks that the configuration does not name
+    private readonly Dictionary<string, BitmapRecorder> _recorders;
+    private readonly Lock _sync = new(); // guards _bitmaps, for who looks
+    private long _nextFile;
+
+    private BitmapStore(IFileStore files, IReadOnlyDictionary<string, long> lengths, Guid bootId, bool durable)
+    {
+        (_files, _lengths, _bootId, _durable) = (files, lengths, bootId, durable);
+        _recorders = lengths.Keys.ToDictionary(disk => disk, _ => new BitmapRecorder());
+    }
+
+    /// <summary>Opens what the directory holds. What a kill has left frozen is taken back; what cannot be read, or is of another boot, is inconsistent.</summary>
+    /// <param name="files">The state directory.</param>
+    /// <param name="lengths">Length of each disk, by name.</param>
+    /// <param name="bootId">The machine's boot.</param>
+    /// <param name="durable">Marks survive a loss of power (<c>Durability: power</c>).</param>
+    /// <exception cref="StateException">The catalogue cannot be read.</exception>
+    public static async ValueTask<BitmapStore> OpenAsync(IFileStore files, IReadOnlyDictionary<string, long> lengths, Guid bootId, bool durable)
+    {
+        var store = new BitmapStore(files, lengths, bootId, durable);
+        BitmapCatalogue catalogue = files.Read(BitmapCatalogue.FileName) is { } encoded
+            ? BitmapCatalogue.Decode(encoded, Path.Combine(files.Path, BitmapCatalogue.FileName))
+            : BitmapCatalogue.Empty;
+        store._nextFile = catalogue.NextFile;
+        bool isTrusted = durable || catalogue.BootId == bootId;
+        foreach (BitmapCatalogue.Entry entry in catalogue.Bitmaps)
+        {
+            if (lengths.ContainsKey(entry.Disk))
+                store._bitmaps.Add(await store.LoadAsync(entry, isTrusted));
+            else
+                store._others.Add(entry);
+        }
+
+        if (catalogue.Bitmaps.Count > 0)
+            store.Record(store._bitmaps);
+        store.Sweep();
+        store.ShowRecorders();
+        return store;
+    }
+
+    /// <summary>Who marks the writes of a disk.</summary>
+    public IBeforeWrite RecorderOf(string disk) => _recorders[disk];
+
+    public IReadOnlyList<BitmapInfo> Query(string disk)
+    {
+        lock (_sync)
+            return [.. _bitmaps.Where(bitmap => bitmap.Disk == disk).Select(bitmap => bitmap.Info)];
+    }
+
+    /// <summary>Begins a change; see <see cref="BitmapChange"/>.</summary>
+    public BitmapChange Begin() => new(this, [.. _bitmaps]);
+
+    /// <summary>Puts on record that these give way to their successors, all of them or, where it fails, none.</summary>
+    /// <exception cref="IOException">It could not be recorded.</exception>
+    public void Decide(IReadOnlyList<FrozenBitmap> bitmaps) => Record(_bitmaps, [.. bitmaps.Select(frozen => frozen.Bitmap)]);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (DirtyBitmap bitmap in _bitmaps)
+        {
+            if (bitmap.Successor is { } successor)
+                await successor.DisposeAsync();
+            await bitmap.Marks.DisposeAsync();
+        }
+    }
+
+    /// <summary>The successor is the bitmap from here on.</summary>
+    internal void Succeed(DirtyBitmap bitmap)
+    {
+        BitmapMarks old = bitmap.Marks;
+        // In this order: whoever marks meanwhile marks the successor, by one name or the other.
+        bitmap.Marks = bitmap.Successor!;
+        bitmap.Successor = null;
+        Delete(old);
+    }
+
+    internal async ValueTask GiveBackAsync(FrozenBitmap frozen, BlockBitmap kept, int granularityBytes)
+    {
+        try
+        {
+            await frozen.PrepareAsync(kept, granularityBytes);
+            Record(_bitmaps, [frozen.Bitmap]);
+            Succeed(frozen.Bitmap);
+        }
+        catch (IOException)
+        {
+            // Both are still on record, and their union is taken at the next open. Until then nothing can be said of it.
+            frozen.Bitmap.BecomeInconsistent();
+        }
+    }
+
+    internal long LengthOf(string disk) =>
+        _lengths.TryGetValue(disk, out long lengthBytes)
+            ? lengthBytes
+            : throw new JobException(JobErrorClass.DeviceNotFound, $"there is no disk '{disk}'; it is one of {string.Join(", ", _lengths.Keys)}");
+
+    /// <summary>New marks without one, in a new file or in memory.</summary>
+    internal async ValueTask<BitmapMarks> CreateMarksAsync(string disk, int granularityBytes, bool isPersistent)
+    {
+        long lengthBytes = LengthOf(disk);
+        if (!isPersistent)
+            return BitmapMarks.InMemory(lengthBytes, granularityBytes);
+        string name = $"{FilePrefix}{_nextFile++}";
+        BlockNode file = _files.Create(name, PersistentBitmap.FileBytes(lengthBytes, granularityBytes), $"{disk}.{name}");
+        // All of it is allocated: a full file system cannot fail a mark later.
+        PersistentBitmap marks = await PersistentBitmap.CreateAllocatedAsync(file, lengthBytes, granularityBytes, _durable);
+        return new BitmapMarks(null, marks, name, granularityBytes, lengthBytes);
+    }
+
+    /// <summary>Writes the catalogue of these bitmaps, some of which give way to their successors with it.</summary>
+    /// <exception cref="IOException">The one in force stays.</exception>
+    internal void Record(IReadOnlyList<DirtyBitmap> bitmaps, IReadOnlyList<DirtyBitmap>? succeeded = null)
+    {
+        if (_durable)
+            _files.SyncNames();
+        var entries = new List<BitmapCatalogue.Entry>(_others);
+        foreach (DirtyBitmap bitmap in bitmaps.Where(bitmap => bitmap.IsPersistent))
+        {
+            bool gaveWay = succeeded?.Contains(bitmap) == true;
+            entries.Add(new BitmapCatalogue.Entry(
+                bitmap.Disk, bitmap.Name, bitmap.Marks.GranularityBytes, bitmap.IsEnabled, bitmap.IsInconsistent,
+                gaveWay ? bitmap.Successor!.FileName! : bitmap.Marks.FileName!, gaveWay ? null : bitmap.Successor?.FileName));
+        }
+
+        _files.Replace(BitmapCatalogue.FileName, new BitmapCatalogue(_bootId, _nextFile, entries).Encode());
+    }
+
+    /// <summary>A change has been recorded: these are the bitmaps.</summary>
+    internal void Show(IReadOnlyList<DirtyBitmap> bitmaps)
+    {
+        lock (_sync)
+        {
+            _bitmaps.Clear();
+            _bitmaps.AddRange(bitmaps);
+        }
+
+        ShowRecorders();
+    }
+
+    /// <summary>Closes marks that count no more, and removes their file.</summary>
+    internal void Delete(BitmapMarks marks)
+    {
+        // Memory alone holds it open: nothing of it can fail that anybody has to hear of.
+        _ = marks.DisposeAsync();
+        if (marks.FileName is { } name)
+            _files.Delete(name);
+    }
+
+    private void ShowRecorders()
+    {
+        foreach ((string disk, BitmapRecorder recorder) in _recorders)
+            recorder.Show([.. _bitmaps.Where(bitmap => bitmap.Disk == disk && bitmap is { IsEnabled: true, IsInconsistent: false })]);
+    }
+
+    private async ValueTask<DirtyBitmap> LoadAsync(BitmapCatalogue.Entry entry, bool isTrusted)
+    {
+        BitmapMarks? marks = null;
+        if (isTrusted && !entry.IsInconsistent)
+        {
+            marks = await TryLoadAsync(entry, entry.File);
+            if (marks is not null && entry.Successor is { } successor && !await TryMergeAsync(entry, marks, successor))
+            {
+                await marks.DisposeAsync();
+                marks = null;
+            }
+        }
+
+        var bitmap = new DirtyBitmap(entry.Disk, entry.Name, marks ?? Lost(entry)) { IsEnabled = entry.IsEnabled };
+        if (marks is null)
+            bitmap.BecomeInconsistent();
+        return bitmap;
+    }
+
+    private async ValueTask<BitmapMarks?> TryLoadAsync(BitmapCatalogue.Entry entry, string name)
+    {
+        long lengthBytes = _lengths[entry.Disk];
+        BlockNode? file = null;
+        try
+        {
+            file = _files.Open(name, $"{entry.Disk}.{name}");
+            if (file is null)
+                return null;
+            return new BitmapMarks(
+                null, await PersistentBitmap.LoadAsync(file, lengthBytes, entry.GranularityBytes, _durable), name, entry.GranularityBytes, lengthBytes);
+        }
+        catch (IOException)
+        {
+            if (file is not null)
+                await file.DisposeAsync();
+            return null;
+        }
+    }
+
+    private async ValueTask<bool> TryMergeAsync(BitmapCatalogue.Entry entry, BitmapMarks marks, string successor)
+    {
+        if (await TryLoadAsync(entry, successor) is not { } newer)
+            return false;
+        try
+        {
+            await marks.OrAsync(newer.Bits, newer.GranularityBytes);
+            return true;
+        }
+        catch (BlockException)
+        {
+            return false;
+        }
+        finally
+        {
+            await newer.DisposeAsync();
+        }
+    }
+
+    /// <summary>What stands for marks that cannot be trusted: its file keeps its name until the bitmap is removed.</summary>
+    private BitmapMarks Lost(BitmapCatalogue.Entry entry)
+    {
+        long lengthBytes = _lengths[entry.Disk];
+        return new BitmapMarks(
+            new BlockBitmap((lengthBytes + entry.GranularityBytes - 1) / entry.GranularityBytes), null, entry.File, entry.GranularityBytes,
+            lengthBytes);
+    }
+
+    /// <summary>Removes files that the catalogue does not name.</summary>
+    private void Sweep()
+    {
+        HashSet<string> named = [.. _bitmaps.Select(bitmap => bitmap.Marks.FileName!), .. _others.Select(entry => entry.File)];
+        named.UnionWith(_others.Select(entry => entry.Successor ?? entry.File));
+        foreach (string name in _files.List().Where(name => name.StartsWith(FilePrefix, StringComparison.Ordinal) && !named.Contains(name)))
+            _files.Delete(name);
+    }
+}
