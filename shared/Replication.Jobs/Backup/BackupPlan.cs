@@ -17,6 +17,9 @@ internal sealed record BackupPlan
     /// <summary>Copies under way at once.</summary>
     public required int Workers { get; init; }
 
+    /// <summary>The longest copy.</summary>
+    public int ChunkBytes { get; init; } = Limits.CopyBytes;
+
     public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
 
     public ErrorPolicy OnTargetError { get; init; } = ErrorPolicy.Report;
@@ -29,6 +32,6 @@ internal sealed record BackupPlan
     /// <summary>Says that the target is whole; called when it has been flushed, before anybody hears of the success. May fail.</summary>
     public Func<ValueTask> SealAsync { get; init; } = () => default;
 
-    /// <summary>The disk's guest asks no more; the target is closed.</summary>
+    /// <summary>The disk's guest asks no more, nothing is copied any more, and the target is closed.</summary>
     public required Func<ValueTask> CloseAsync { get; init; }
 }

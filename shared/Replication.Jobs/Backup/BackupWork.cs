@@ -52,7 +52,6 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
     public override async ValueTask CleanAsync()
     {
         await plan.CloseAsync();
-        await _pointInTime.SettleAsync();
         if (_succeeded || plan.Bitmap is not { } bitmap)
             return;
         if (plan.BitmapMode == BitmapMode.Always)
@@ -71,7 +70,7 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
                 await DrainAsync(0);
             await context.PausePointAsync();
             ThrowIfFailed();
-            BlockRange next = _pointInTime.Next(at, Limits.CopyBytes);
+            BlockRange next = _pointInTime.Next(at, plan.ChunkBytes);
             if (!next.IsEmpty)
             {
                 await context.PaceAsync(next.LengthBytes);

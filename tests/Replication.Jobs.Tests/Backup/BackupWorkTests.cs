@@ -285,11 +285,11 @@ public sealed class BackupWorkTests
                 _isSealed = true;
                 return default;
             },
-            CloseAsync = () =>
+            CloseAsync = async () =>
             {
                 _guest.Remove(pointInTime);
+                await pointInTime.SettleAsync();
                 _isClosed = true;
-                return default;
             },
         };
         _world.Engine.Create(

@@ -1,0 +1,65 @@
+using Replication.Jobs.Backup;
+
+namespace Replication.Jobs.Commands;
+
+/// <summary>What a backup is asked for; QEMU's arguments and defaults.</summary>
+public sealed record BackupCommand
+{
+    /// <summary>The disk's name.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>A file, a block device, or an NBD address.</summary>
+    public required string Target { get; init; }
+
+    public required BackupSync Sync { get; init; }
+
+    /// <summary>Null: the disk's name.</summary>
+    public string? JobId { get; init; }
+
+    /// <summary>The target's; null: as <see cref="TargetMode"/> says.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>Whether the target is made.</summary>
+    public TargetMode Mode { get; init; } = TargetMode.AbsolutePaths;
+
+    /// <summary>Bytes a second; 0: no limit.</summary>
+    public long SpeedBytesPerSecond { get; init; }
+
+    public string? Bitmap { get; init; }
+
+    public BitmapMode? BitmapMode { get; init; }
+
+    public bool Compress { get; init; }
+
+    public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
+
+    public ErrorPolicy OnTargetError { get; init; } = ErrorPolicy.Report;
+
+    public OnCbwError OnCbwError { get; init; } = OnCbwError.BreakGuestWrite;
+
+    /// <summary>Zero: no limit.</summary>
+    public TimeSpan CbwTimeout { get; init; }
+
+    public bool AutoFinalize { get; init; } = true;
+
+    public bool AutoDismiss { get; init; } = true;
+
+    /// <summary>Copies under way at once.</summary>
+    public int MaxWorkers { get; init; } = 64;
+
+    /// <summary>The longest copy at once; 0: no limit of its own.</summary>
+    public long MaxChunkBytes { get; init; }
+
+    /// <summary>The smallest unit of copying; 0: the target's. A power of two.</summary>
+    public long MinClusterBytes { get; init; }
+}
+
+/// <summary>Whether a backup makes its target; QEMU's <c>NewImageMode</c>.</summary>
+public enum TargetMode
+{
+    /// <summary>It is there.</summary>
+    Existing,
+
+    /// <summary>It is made.</summary>
+    AbsolutePaths,
+}

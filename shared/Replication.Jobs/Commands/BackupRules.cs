@@ -1,0 +1,70 @@
+using System.Numerics;
+using Replication.Jobs.Backup;
+using Replication.Jobs.Bitmaps;
+
+namespace Replication.Jobs.Commands;
+
+/// <summary>The rules of a backup's arguments, in the order that decides which error is seen.</summary>
+internal static class BackupRules
+{
+    /// <summary>With what follows from them: <c>incremental</c> is <c>bitmap</c> with mode <c>on-success</c>.</summary>
+    /// <param name="command">What was asked for.</param>
+    /// <param name="bitmaps">Those of its disk.</param>
+    /// <exception cref="JobException">They cannot be.</exception>
+    public static BackupCommand Check(BackupCommand command, IReadOnlyList<BitmapInfo> bitmaps)
+    {
+        bool byBitmap = command.Sync is BackupSync.Incremental or BackupSync.Bitmap;
+        if (byBitmap && command.Bitmap is null)
+            throw Refused($"sync {Name(command.Sync)} goes by a bitmap: name one with 'bitmap'");
+        if (command.Sync == BackupSync.Incremental)
+        {
+            if (command.BitmapMode is not (null or BitmapMode.OnSuccess))
+                throw Refused("sync incremental goes with bitmap-mode on-success alone; for another mode use sync bitmap");
+            command = command with { Sync = BackupSync.Bitmap, BitmapMode = BitmapMode.OnSuccess };
+        }
+
+        if (command.Bitmap is { } name)
+            CheckBitmap(command, bitmaps.FirstOrDefault(bitmap => bitmap.Name == name), name);
+        else if (command.BitmapMode is not null)
+            throw Refused("a bitmap-mode says nothing without a bitmap: name one with 'bitmap'");
+        return command;
+    }
+
+    /// <summary>Those that depend on the target.</summary>
+    /// <returns>The unit of copying, in bytes.</returns>
+    public static int CheckCopy(BackupCommand command, int targetClusterBytes)
+    {
+        const int smallest = 64 << 10;
+        const int largest = 64 << 20;
+        if (command.MinClusterBytes != 0 && (!BitOperations.IsPow2(command.MinClusterBytes) || command.MinClusterBytes is < 0 or > largest))
+            throw Refused($"a min-cluster-size of {command.MinClusterBytes} bytes is none: it must be a power of two, {largest} at most, or 0");
+        int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallest, targetClusterBytes));
+        if (command.MaxWorkers < 1)
+            throw Refused($"max-workers must be 1 or more, not {command.MaxWorkers}");
+        if (command.MaxChunkBytes < 0)
+            throw Refused($"max-chunk must be 0 or more, not {command.MaxChunkBytes}");
+        if (command.MaxChunkBytes > 0 && command.MaxChunkBytes < cluster)
+            throw Refused($"a max-chunk of {command.MaxChunkBytes} bytes is less than what is copied at once, {cluster} bytes; give 0, or more");
+        return cluster;
+    }
+
+    private static void CheckBitmap(BackupCommand command, BitmapInfo? bitmap, string name)
+    {
+        if (bitmap is null)
+            throw Refused($"disk '{command.Device}' has no bitmap '{name}'");
+        if (command.BitmapMode is null)
+            throw Refused($"what becomes of bitmap '{name}' is not said: give a bitmap-mode, on-success, never or always");
+        if (bitmap.IsBusy)
+            throw Refused($"bitmap '{name}' of disk '{command.Device}' is busy: a job or an export uses it; wait for its end");
+        if (bitmap.IsInconsistent)
+            throw Refused($"bitmap '{name}' of disk '{command.Device}' is inconsistent, it may lack marks; remove it, and begin again with a full backup");
+        if (command.Sync == BackupSync.None)
+            throw Refused("sync none copies nothing by itself, and goes without a bitmap");
+        if (command.BitmapMode == BitmapMode.Never && command.Sync != BackupSync.Bitmap)
+            throw Refused($"bitmap-mode never with sync {Name(command.Sync)} would leave bitmap '{name}' as it is; leave the bitmap out");
+    }
+
+    private static string Name(BackupSync sync) => sync.ToString().ToLowerInvariant();
+
+    private static JobException Refused(string message) => new(JobErrorClass.GenericError, message);
+}

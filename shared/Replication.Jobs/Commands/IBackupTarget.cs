@@ -1,0 +1,19 @@
+using Replication.Block;
+
+namespace Replication.Jobs.Commands;
+
+/// <summary>An open target of a backup. Closed when it is disposed.</summary>
+public interface IBackupTarget : IAsyncDisposable
+{
+    BlockNode Node { get; }
+
+    /// <summary>Its unit of allocation.</summary>
+    int ClusterBytes { get; }
+
+    /// <summary>What it is underneath, for who compares it with a disk: a path without links, an address.</summary>
+    string Identity { get; }
+
+    /// <summary>Everything is in it and has been flushed: from here on it says that it is whole.</summary>
+    /// <exception cref="BlockException">It does not.</exception>
+    ValueTask SealAsync();
+}

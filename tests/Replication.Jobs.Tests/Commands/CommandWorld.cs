@@ -1,0 +1,191 @@
+using Replication.Block;
+using Replication.Block.Snapshots;
+using Replication.Jobs.Backup;
+using Replication.Jobs.Bitmaps;
+using Replication.Jobs.Commands;
+using Replication.Testing;
+
+namespace Replication.Jobs.Tests.Commands;
+
+/// <summary>A node with disks in memory whose guests write, and targets by name.</summary>
+internal sealed class CommandWorld : IJobHost
+{
+    public const long LengthBytes = (4 << 20) + 512;
+
+    private readonly Dictionary<string, TestDisk> _disks = [];
+    private readonly Dictionary<string, TestTarget> _targets = [];
+    private readonly LossyFileStore _files = new();
+    private readonly Guid _boot = Guid.NewGuid();
+
+    private CommandWorld()
+    {
+    }
+
+    public JobWorld Jobs { get; } = new();
+
+    public BitmapStore Bitmaps { get; private set; } = null!;
+
+    public JobCommands Commands { get; private set; } = null!;
+
+    /// <summary>How often everything was held still, and whether it is now.</summary>
+    public int Holds { get; private set; }
+
+    public bool IsHeld { get; private set; }
+
+    IReadOnlyList<JobDisk> IJobHost.Disks => [.. _disks.Values.Select(disk => disk.Job)];
+
+    public static async Task<CommandWorld> CreateAsync(params string[] disks)
+    {
+        var world = new CommandWorld();
+        foreach (string name in disks)
+            world._disks.Add(name, new TestDisk(name));
+        world.Bitmaps = await BitmapStore.OpenAsync(world._files, disks.ToDictionary(name => name, _ => LengthBytes), world._boot, durable: false);
+        foreach ((string name, TestDisk disk) in world._disks)
+            disk.Job.Node.Add(world.Bitmaps.RecorderOf(name));
+        world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Jobs.Time);
+        return world;
+    }
+
+    public TestDisk Disk(string name) => _disks[name];
+
+    /// <summary>A target; made where there is none of the name.</summary>
+    public TestTarget Target(string name, long lengthBytes = LengthBytes)
+    {
+        if (!_targets.TryGetValue(name, out TestTarget? target))
+            _targets.Add(name, target = new TestTarget(name, lengthBytes));
+        return target;
+    }
+
+    public Task BackupAsync(
+        string device, string target, BackupSync sync = BackupSync.Full, string? bitmap = null, BitmapMode? mode = null, string? id = null) =>
+        Commands.BackupAsync(Command(device, target, sync, bitmap, mode, id), default);
+
+    public static BackupCommand Command(
+        string device, string target, BackupSync sync = BackupSync.Full, string? bitmap = null, BitmapMode? mode = null, string? id = null) =>
+        new() { Device = device, Target = target, Sync = sync, Bitmap = bitmap, BitmapMode = mode, JobId = id };
+
+    public Task TransactAsync(bool isGrouped, params TransactionAction[] actions) => Commands.TransactAsync(actions, isGrouped, default);
+
+    public BitmapInfo Bitmap(string disk, string name) => Bitmaps.Query(disk).Single(bitmap => bitmap.Name == name);
+
+    /// <summary>The line of a command that is refused; nothing of it is left.</summary>
+    public async Task<JobException> RefusalAsync(Func<Task> command)
+    {
+        string[] before = [.. Jobs.Engine.Query().Select(job => job.Id)];
+        JobException refused = await Assert.ThrowsAsync<JobException>(command);
+        Assert.Equal(before, Jobs.Engine.Query().Select(job => job.Id));
+        Assert.False(IsHeld);
+        return refused;
+    }
+
+    /// <summary>Nothing holds a disk, a target or a bitmap any more.</summary>
+    public void CheckNothingIsLeft()
+    {
+        Jobs.CheckNothingIsLeft();
+        Assert.All(_targets.Values, target => Assert.False(target.IsOpen, $"target {target.Name} is open"));
+        Assert.All(_disks.Keys.SelectMany(Bitmaps.Query), bitmap => Assert.False(bitmap.IsBusy, $"bitmap {bitmap.Name} is busy"));
+    }
+
+    ValueTask<IAsyncDisposable> IJobHost.HoldStillAsync(CancellationToken cancellationToken)
+    {
+        Holds++;
+        IsHeld = true;
+        return new ValueTask<IAsyncDisposable>(new Hold(this));
+    }
+
+    ValueTask<IBackupTarget> IJobHost.OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken)
+    {
+        if (command.Mode == TargetMode.Existing && !_targets.ContainsKey(command.Target))
+            throw new JobException(JobErrorClass.GenericError, $"{command.Target} does not exist");
+        TestTarget target = Target(command.Target);
+        target.IsOpen = true;
+        return new ValueTask<IBackupTarget>(target);
+    }
+
+    private sealed class Hold(CommandWorld world) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            world.IsHeld = false;
+            return default;
+        }
+    }
+
+    /// <summary>A disk and its guest.</summary>
+    internal sealed class TestDisk
+    {
+        public TestDisk(string name)
+        {
+            Memory = new MemoryNode(LengthBytes, $"{name}.memory");
+            Source = new DeferredNode(Memory, $"{name}.source");
+            foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
+                Source.Immediate.Add(operation);
+            Job = new JobDisk(name, new BeforeWriteNode(name, Source), Source, $"/disks/{name}");
+        }
+
+        public MemoryNode Memory { get; }
+
+        public DeferredNode Source { get; }
+
+        public JobDisk Job { get; }
+
+        public ValueTask FillAsync(long offsetBytes, int lengthBytes, byte value) =>
+            Job.Node.WriteAsync(offsetBytes, Enumerable.Repeat(value, lengthBytes).ToArray());
+    }
+
+    /// <summary>A target that remembers whether it was sealed.</summary>
+    internal sealed class TestTarget : IBackupTarget
+    {
+        public TestTarget(string name, long lengthBytes)
+        {
+            Name = name;
+            Memory = new MemoryNode(lengthBytes, name);
+            Deferred = new DeferredNode(Memory, name);
+            foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
+                Deferred.Immediate.Add(operation);
+        }
+
+        public string Name { get; }
+
+        public MemoryNode Memory { get; }
+
+        public DeferredNode Deferred { get; }
+
+        public bool IsOpen { get; set; }
+
+        public bool IsSealed { get; private set; }
+
+        public int ClusterBytes { get; init; } = 64 << 10;
+
+        public BlockNode Node => Deferred;
+
+        public string Identity => Name;
+
+        public ValueTask SealAsync()
+        {
+            IsSealed = true;
+            return default;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            IsOpen = false;
+            return default;
+        }
+
+        /// <summary>What it holds over a backing file.</summary>
+        public async Task<byte[]> OverAsync(byte[] backing)
+        {
+            byte[] content = [.. backing];
+            for (long offset = 0; offset < LengthBytes;)
+            {
+                Extent extent = await Memory.StatusAsync(BlockRange.FromBounds(offset, LengthBytes));
+                if (extent.Flags == ExtentFlags.Data)
+                    await Memory.ReadAsync(offset, content.AsMemory((int)offset, (int)extent.LengthBytes));
+                offset += extent.LengthBytes;
+            }
+
+            return content;
+        }
+    }
+}
