@@ -6,6 +6,9 @@ internal static class Limits
     /// <summary>The longest wait for the speed limit before it is looked at again: a new speed, a pause and a cancellation are noticed within it.</summary>
     public static readonly TimeSpan PaceStep = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The longest wait for writes under way when all disks are held still: a guest's next write waits as long.</summary>
+    public static readonly TimeSpan HoldStill = TimeSpan.FromMilliseconds(500);
+
     /// <summary>The rest of a backup after an error that it is to ignore: a disk that answers with errors at once must not keep a processor busy.</summary>
     public static readonly TimeSpan IgnoredErrorRest = TimeSpan.FromMilliseconds(10);
 

@@ -1,16 +1,20 @@
+using System.Runtime.CompilerServices;
+using Replication.Block.Locks;
+
 namespace Replication.Block.Snapshots;
 
 /// <summary>Stands above a disk whose old content somebody may want to keep, and asks them before each change.</summary>
 /// <remarks>
-/// It stands there always and costs a look at an empty array where nobody is asked. Who begins or ends to be asked sees to it that no change is under way
-/// meanwhile: then the moment is one, for every disk that is held still.
+/// It stands there always. Where nobody is asked a change costs a stay in the gate, which all disks of a group share: who closes that finds no change under
+/// way on any of them, and may begin or end to be asked. The gate is this node's alone: what goes on above it, a mirror that does not answer or a checkpoint
+/// that holds the guest, keeps nobody from closing it.
 /// </remarks>
-public sealed class BeforeWriteNode(string name, BlockNode disk) : BlockNode(name, disk.LengthBytes, disk.Capabilities)
+public sealed class BeforeWriteNode(string name, BlockNode disk, GroupGate gate) : BlockNode(name, disk.LengthBytes, disk.Capabilities)
 {
-    // Replaced as a whole. A request looks once.
+    // Replaced as a whole, under the closed gate.
     private volatile IBeforeWrite[] _asked = [];
 
-    /// <summary>From the next change on it is asked, after those that were added before it. No change may be under way.</summary>
+    /// <summary>From the next change on it is asked, after those that were added before it. The gate is closed, or nobody uses the node yet.</summary>
     public void Add(IBeforeWrite asked) => _asked = [.. _asked, asked];
 
     /// <summary>It is asked no more; questions that are under way are still answered.</summary>
@@ -24,37 +28,91 @@ public sealed class BeforeWriteNode(string name, BlockNode disk) : BlockNode(nam
 
     protected override ValueTask WriteCore(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
     {
-        IBeforeWrite[] asked = _asked;
-        return asked.Length == 0 ? disk.WriteAsync(offsetBytes, data, flags) : AskAndWriteAsync(asked, offsetBytes, data, flags);
+        if (!TryEnterUnasked(out GateTicket ticket))
+            return AskAndWriteAsync(offsetBytes, data, flags);
+        return Leave(ticket, disk.WriteAsync(offsetBytes, data, flags));
     }
 
     protected override ValueTask WriteZeroesCore(BlockRange range, WriteFlags flags)
     {
-        IBeforeWrite[] asked = _asked;
-        return asked.Length == 0 ? disk.WriteZeroesAsync(range, flags) : AskAndZeroAsync(asked, range, flags, discards: false);
+        if (!TryEnterUnasked(out GateTicket ticket))
+            return AskAndZeroAsync(range, flags, discards: false);
+        return Leave(ticket, disk.WriteZeroesAsync(range, flags));
     }
 
     protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags)
     {
-        IBeforeWrite[] asked = _asked;
-        return asked.Length == 0 ? disk.DiscardAsync(range, flags) : AskAndZeroAsync(asked, range, flags, discards: true);
+        if (!TryEnterUnasked(out GateTicket ticket))
+            return AskAndZeroAsync(range, flags, discards: true);
+        return Leave(ticket, disk.DiscardAsync(range, flags));
     }
 
-    private async ValueTask AskAndWriteAsync(IBeforeWrite[] asked, long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
+    /// <summary>The gate is open, and there is nobody to ask: which stays so for as long as the ticket is held.</summary>
+    private bool TryEnterUnasked(out GateTicket ticket)
     {
-        await AskAsync(asked, new BlockRange(offsetBytes, data.Length));
-        await disk.WriteAsync(offsetBytes, data, flags);
+        if (!gate.TryEnter(out ticket))
+            return false;
+        if (_asked.Length == 0)
+            return true;
+        gate.Exit(ticket);
+        return false;
     }
 
-    private async ValueTask AskAndZeroAsync(IBeforeWrite[] asked, BlockRange range, WriteFlags flags, bool discards)
+    private ValueTask Leave(GateTicket ticket, ValueTask change)
     {
-        await AskAsync(asked, range);
-        await (discards ? disk.DiscardAsync(range, flags) : disk.WriteZeroesAsync(range, flags));
+        if (!change.IsCompletedSuccessfully)
+            return LeaveLaterAsync(ticket, change);
+        gate.Exit(ticket);
+        return change;
     }
 
-    private static async ValueTask AskAsync(IBeforeWrite[] asked, BlockRange range)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask LeaveLaterAsync(GateTicket ticket, ValueTask change)
     {
-        foreach (IBeforeWrite who in asked)
+        try
+        {
+            await change;
+        }
+        finally
+        {
+            gate.Exit(ticket);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AskAndWriteAsync(long offsetBytes, ReadOnlyMemory<byte> data, WriteFlags flags)
+    {
+        GateTicket ticket = await gate.EnterAsync();
+        try
+        {
+            await AskAsync(new BlockRange(offsetBytes, data.Length));
+            await disk.WriteAsync(offsetBytes, data, flags);
+        }
+        finally
+        {
+            gate.Exit(ticket);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AskAndZeroAsync(BlockRange range, WriteFlags flags, bool discards)
+    {
+        GateTicket ticket = await gate.EnterAsync();
+        try
+        {
+            await AskAsync(range);
+            await (discards ? disk.DiscardAsync(range, flags) : disk.WriteZeroesAsync(range, flags));
+        }
+        finally
+        {
+            gate.Exit(ticket);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AskAsync(BlockRange range)
+    {
+        foreach (IBeforeWrite who in _asked)
             await who.BeforeWriteAsync(range);
     }
 }

@@ -15,10 +15,6 @@ public interface IJobHost
     /// <summary>The disks that jobs may read now.</summary>
     IReadOnlyList<JobDisk> Disks { get; }
 
-    /// <summary>Returns when no change of any disk is under way; none begins before what it returns is disposed.</summary>
-    /// <exception cref="JobException">It does not come to that in time.</exception>
-    ValueTask<IAsyncDisposable> HoldStillAsync(CancellationToken cancellationToken);
-
     /// <summary>Opens the target of a backup, or makes it.</summary>
     /// <exception cref="JobException">It cannot be.</exception>
     ValueTask<IBackupTarget> OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken);

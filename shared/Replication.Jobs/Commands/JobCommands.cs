@@ -10,7 +10,7 @@ namespace Replication.Jobs.Commands;
 /// A command is a transaction of one action. Targets are opened first, for that may take long; then all disks are held still, and everything that the actions
 /// do has that one moment. The actions are prepared in order, and undone in reverse where a later one fails.
 /// </remarks>
-internal sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, TimeProvider time)
+internal sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
 {
     private static readonly BlockRange s_turn = new(0, 1);
 
@@ -33,8 +33,21 @@ internal sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHos
         try
         {
             await transaction.OpenAsync(actions, cancellationToken);
-            await using (await host.HoldStillAsync(cancellationToken))
+            if (!await gate.CloseAsync(Limits.HoldStill))
+            {
+                throw new JobException(
+                    JobErrorClass.GenericError,
+                    $"writes that are under way did not end within {Limits.HoldStill.TotalMilliseconds:0} ms; see whether a disk or a job's target hangs");
+            }
+
+            try
+            {
                 await transaction.CommitAsync(actions);
+            }
+            finally
+            {
+                gate.Open();
+            }
         }
         catch (Exception e)
         {

@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.Bitmaps;
+using Replication.Block.Locks;
 using Replication.Block.Snapshots;
 using Replication.Jobs.Backup;
 using Replication.Testing;
@@ -25,7 +26,7 @@ public sealed class BackupWorkTests
     public BackupWorkTests()
     {
         (_source, _target) = (new DeferredNode(_sourceDisk), new DeferredNode(_targetDisk));
-        _guest = new BeforeWriteNode("guest", _source);
+        _guest = new BeforeWriteNode("guest", _source, new GroupGate(TimeProvider.System));
         foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
         {
             _source.Immediate.Add(operation);

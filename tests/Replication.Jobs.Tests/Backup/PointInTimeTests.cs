@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.Bitmaps;
+using Replication.Block.Locks;
 using Replication.Block.Snapshots;
 using Replication.Jobs.Backup;
 using Replication.Testing;
@@ -24,7 +25,7 @@ public sealed class PointInTimeTests
     public PointInTimeTests()
     {
         (_source, _target) = (new DeferredNode(_sourceDisk), new DeferredNode(_targetDisk));
-        _guest = new BeforeWriteNode("guest", _source);
+        _guest = new BeforeWriteNode("guest", _source, new GroupGate(TimeProvider.System));
         Answer(_source, BlockOperation.Read, BlockOperation.Write, BlockOperation.WriteZeroes, BlockOperation.Discard);
         Answer(_target, BlockOperation.Read, BlockOperation.Write, BlockOperation.WriteZeroes, BlockOperation.Discard);
     }

@@ -48,16 +48,27 @@ public sealed class BackupCommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_guest_is_held_still_once_and_not_for_the_copy()
+    public async Task A_write_that_is_under_way_is_in_it_and_one_that_hangs_fails_it()
     {
-        _world.Target("t").Deferred.Immediate.Remove(BlockOperation.Write);
-        int holds = _world.Holds;
-        await _world.BackupAsync("disk0", "t");
-        Assert.Equal((holds + 1, false), (_world.Holds, _world.IsHeld));
-        _world.Jobs.Engine.Cancel("disk0");
-        while (_world.Target("t").Deferred.Pending.Count > 0)
-            await _world.Target("t").Deferred.ReleaseAllAsync();
-        Assert.False(_world.Target("t").IsSealed);
+        CommandWorld.TestDisk disk = _world.Disk("disk0");
+        disk.Source.Immediate.Remove(BlockOperation.Write);
+        Task writing = disk.FillAsync(0, 512, 0x99).AsTask();
+        Task backup = _world.BackupAsync("disk0", "t");
+        Assert.False(backup.IsCompleted);
+        Task late = disk.FillAsync(64 << 10, 512, 0x98).AsTask();
+        await disk.Source.Pending[0].ReleaseAsync();
+        await backup;
+        Assert.Equal((0x99, 0), (_world.Target("t").Memory.Snapshot()[0], _world.Target("t").Memory.Snapshot()[64 << 10]));
+        JobException refused = await _world.RefusalAsync(async () =>
+        {
+            Task hanging = _world.BackupAsync("disk0", "u");
+            _world.Jobs.Time.Advance(Limits.HoldStill);
+            await hanging;
+        });
+        Assert.Contains("did not end within 500 ms", refused.Message, StringComparison.Ordinal);
+        await disk.Source.ReleaseAllAsync();
+        await writing;
+        await late;
         _world.CheckNothingIsLeft();
     }
 

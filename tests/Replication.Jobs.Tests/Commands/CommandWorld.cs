@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Locks;
 using Replication.Block.Snapshots;
 using Replication.Jobs.Backup;
 using Replication.Jobs.Bitmaps;
@@ -17,20 +18,15 @@ internal sealed class CommandWorld : IJobHost
     private readonly LossyFileStore _files = new();
     private readonly Guid _boot = Guid.NewGuid();
 
-    private CommandWorld()
-    {
-    }
+    private CommandWorld() => Gate = new GroupGate(Jobs.Time);
 
     public JobWorld Jobs { get; } = new();
+
+    public GroupGate Gate { get; }
 
     public BitmapStore Bitmaps { get; private set; } = null!;
 
     public JobCommands Commands { get; private set; } = null!;
-
-    /// <summary>How often everything was held still, and whether it is now.</summary>
-    public int Holds { get; private set; }
-
-    public bool IsHeld { get; private set; }
 
     IReadOnlyList<JobDisk> IJobHost.Disks => [.. _disks.Values.Select(disk => disk.Job)];
 
@@ -38,11 +34,11 @@ internal sealed class CommandWorld : IJobHost
     {
         var world = new CommandWorld();
         foreach (string name in disks)
-            world._disks.Add(name, new TestDisk(name));
+            world._disks.Add(name, new TestDisk(name, world.Gate));
         world.Bitmaps = await BitmapStore.OpenAsync(world._files, disks.ToDictionary(name => name, _ => LengthBytes), world._boot, durable: false);
         foreach ((string name, TestDisk disk) in world._disks)
             disk.Job.Node.Add(world.Bitmaps.RecorderOf(name));
-        world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Jobs.Time);
+        world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Gate, world.Jobs.Time);
         return world;
     }
 
@@ -74,7 +70,7 @@ internal sealed class CommandWorld : IJobHost
         string[] before = [.. Jobs.Engine.Query().Select(job => job.Id)];
         JobException refused = await Assert.ThrowsAsync<JobException>(command);
         Assert.Equal(before, Jobs.Engine.Query().Select(job => job.Id));
-        Assert.False(IsHeld);
+        Assert.False(Gate.IsShut);
         return refused;
     }
 
@@ -86,13 +82,6 @@ internal sealed class CommandWorld : IJobHost
         Assert.All(_disks.Keys.SelectMany(Bitmaps.Query), bitmap => Assert.False(bitmap.IsBusy, $"bitmap {bitmap.Name} is busy"));
     }
 
-    ValueTask<IAsyncDisposable> IJobHost.HoldStillAsync(CancellationToken cancellationToken)
-    {
-        Holds++;
-        IsHeld = true;
-        return new ValueTask<IAsyncDisposable>(new Hold(this));
-    }
-
     ValueTask<IBackupTarget> IJobHost.OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken)
     {
         if (command.Mode == TargetMode.Existing && !_targets.ContainsKey(command.Target))
@@ -102,25 +91,16 @@ internal sealed class CommandWorld : IJobHost
         return new ValueTask<IBackupTarget>(target);
     }
 
-    private sealed class Hold(CommandWorld world) : IAsyncDisposable
-    {
-        public ValueTask DisposeAsync()
-        {
-            world.IsHeld = false;
-            return default;
-        }
-    }
-
     /// <summary>A disk and its guest.</summary>
     internal sealed class TestDisk
     {
-        public TestDisk(string name)
+        public TestDisk(string name, GroupGate gate)
         {
             Memory = new MemoryNode(LengthBytes, $"{name}.memory");
             Source = new DeferredNode(Memory, $"{name}.source");
             foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
                 Source.Immediate.Add(operation);
-            Job = new JobDisk(name, new BeforeWriteNode(name, Source), Source, $"/disks/{name}");
+            Job = new JobDisk(name, new BeforeWriteNode(name, Source, gate), Source, $"/disks/{name}");
         }
 
         public MemoryNode Memory { get; }
