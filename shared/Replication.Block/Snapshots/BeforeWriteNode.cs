@@ -17,6 +17,9 @@ public sealed class BeforeWriteNode(string name, BlockNode disk, GroupGate gate)
     /// <summary>From the next change on it is asked, after those that were added before it. The gate is closed, or nobody uses the node yet.</summary>
     public void Add(IBeforeWrite asked) => _asked = [.. _asked, asked];
 
+    /// <summary>The same, before those that were added already.</summary>
+    public void AddFirst(IBeforeWrite asked) => _asked = [asked, .. _asked];
+
     /// <summary>It is asked no more; questions that are under way are still answered.</summary>
     public void Remove(IBeforeWrite asked) => _asked = [.. _asked.Where(other => other != asked)];
 

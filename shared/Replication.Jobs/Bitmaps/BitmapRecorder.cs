@@ -3,13 +3,21 @@ using Replication.Block.Snapshots;
 
 namespace Replication.Jobs.Bitmaps;
 
-/// <summary>Marks the writes of one disk in the bitmaps that record.</summary>
-internal sealed class BitmapRecorder : IBeforeWrite
+/// <summary>Marks the writes of one disk in the bitmaps that record. Where none does, nobody is asked.</summary>
+internal sealed class BitmapRecorder(BeforeWriteNode disk) : IBeforeWrite
 {
     // Replaced as a whole.
     private volatile DirtyBitmap[] _recording = [];
 
-    public void Show(DirtyBitmap[] recording) => _recording = recording;
+    /// <summary>From the next change on these record. The disk's gate is closed, or nobody uses the disk yet.</summary>
+    public void Show(DirtyBitmap[] recording)
+    {
+        if (_recording.Length == 0 && recording.Length > 0)
+            disk.AddFirst(this);
+        else if (_recording.Length > 0 && recording.Length == 0)
+            disk.Remove(this);
+        _recording = recording;
+    }
 
     public ValueTask BeforeWriteAsync(BlockRange range)
     {

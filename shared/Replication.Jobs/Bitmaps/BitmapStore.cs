@@ -23,25 +23,28 @@ internal sealed class BitmapStore : IAsyncDisposable
     private readonly bool _durable;
     private readonly List<DirtyBitmap> _bitmaps = [];
     private readonly List<BitmapCatalogue.Entry> _others = []; // of disks that the configuration does not name
-    private readonly Dictionary<string, BitmapRecorder> _recorders;
+    private readonly Dictionary<string, BitmapRecorder> _recorders = [];
     private readonly Lock _sync = new(); // guards _bitmaps, for who looks
     private long _nextFile;
 
-    private BitmapStore(IFileStore files, IReadOnlyDictionary<string, long> lengths, Guid bootId, bool durable)
+    private BitmapStore(IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable)
     {
-        (_files, _lengths, _bootId, _durable) = (files, lengths, bootId, durable);
-        _recorders = lengths.Keys.ToDictionary(disk => disk, _ => new BitmapRecorder());
+        (_files, _bootId, _durable) = (files, bootId, durable);
+        _lengths = disks.ToDictionary(disk => disk.Key, disk => disk.Value.LengthBytes);
+        foreach ((string name, BeforeWriteNode disk) in disks)
+            _recorders.Add(name, new BitmapRecorder(disk));
     }
 
     /// <summary>Opens what the directory holds. What a kill has left frozen is taken back; what cannot be read, or is of another boot, is inconsistent.</summary>
     /// <param name="files">The state directory.</param>
-    /// <param name="lengths">Length of each disk, by name.</param>
+    /// <param name="disks">Each disk, by name; nobody uses them yet.</param>
     /// <param name="bootId">The machine's boot.</param>
     /// <param name="durable">Marks survive a loss of power (<c>Durability: power</c>).</param>
     /// <exception cref="StateException">The catalogue cannot be read.</exception>
-    public static async ValueTask<BitmapStore> OpenAsync(IFileStore files, IReadOnlyDictionary<string, long> lengths, Guid bootId, bool durable)
+    public static async ValueTask<BitmapStore> OpenAsync(
+        IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable)
     {
-        var store = new BitmapStore(files, lengths, bootId, durable);
+        var store = new BitmapStore(files, disks, bootId, durable);
         BitmapCatalogue catalogue = files.Read(BitmapCatalogue.FileName) is { } encoded
             ? BitmapCatalogue.Decode(encoded, Path.Combine(files.Path, BitmapCatalogue.FileName))
             : BitmapCatalogue.Empty;
@@ -49,7 +52,7 @@ internal sealed class BitmapStore : IAsyncDisposable
         bool isTrusted = durable || catalogue.BootId == bootId;
         foreach (BitmapCatalogue.Entry entry in catalogue.Bitmaps)
         {
-            if (lengths.ContainsKey(entry.Disk))
+            if (disks.ContainsKey(entry.Disk))
                 store._bitmaps.Add(await store.LoadAsync(entry, isTrusted));
             else
                 store._others.Add(entry);
@@ -61,9 +64,6 @@ internal sealed class BitmapStore : IAsyncDisposable
         store.ShowRecorders();
         return store;
     }
-
-    /// <summary>Who marks the writes of a disk.</summary>
-    public IBeforeWrite RecorderOf(string disk) => _recorders[disk];
 
     public IReadOnlyList<BitmapInfo> Query(string disk)
     {

@@ -1,4 +1,6 @@
 using Replication.Block;
+using Replication.Block.Locks;
+using Replication.Block.Snapshots;
 using Replication.Jobs.Bitmaps;
 using Replication.Testing;
 
@@ -11,8 +13,8 @@ public sealed class BitmapStoreTests : IAsyncLifetime
     private const long LengthBytes = 100 * Granule + 512;
 
     private static readonly Guid s_boot = Guid.NewGuid();
-    private static readonly Dictionary<string, long> s_lengths = new() { ["disk0"] = LengthBytes, ["disk1"] = LengthBytes, ["short"] = Granule };
 
+    private readonly Dictionary<string, BeforeWriteNode> _disks = [];
     private LossyFileStore _files = new();
     private BitmapStore _store = null!;
 
@@ -273,7 +275,12 @@ public sealed class BitmapStoreTests : IAsyncLifetime
     }
 
     // As a kill leaves it: nothing is closed.
-    private async Task OpenAsync(bool durable = false, Guid? boot = null) => _store = await BitmapStore.OpenAsync(_files, s_lengths, boot ?? s_boot, durable);
+    private async Task OpenAsync(bool durable = false, Guid? boot = null)
+    {
+        foreach ((string name, long lengthBytes) in new[] { ("disk0", LengthBytes), ("disk1", LengthBytes), ("short", (long)Granule) })
+            _disks[name] = new BeforeWriteNode(name, new MemoryNode(lengthBytes), new GroupGate(TimeProvider.System));
+        _store = await BitmapStore.OpenAsync(_files, _disks, boot ?? s_boot, durable);
+    }
 
     private Task AddAsync(string disk, string name, long? granularity = null, bool isPersistent = true, bool isDisabled = false) =>
         ChangeAsync(change => change.AddAsync(disk, name, granularity, isPersistent, isDisabled).AsTask());
@@ -302,7 +309,7 @@ public sealed class BitmapStoreTests : IAsyncLifetime
     }
 
     private ValueTask WriteAsync(string disk, long offsetBytes, long lengthBytes) =>
-        _store.RecorderOf(disk).BeforeWriteAsync(new BlockRange(offsetBytes, lengthBytes));
+        _disks[disk].WriteZeroesAsync(new BlockRange(offsetBytes, lengthBytes));
 
     private BitmapInfo Info(string disk, string name) => _store.Query(disk).Single(bitmap => bitmap.Name == name);
 }

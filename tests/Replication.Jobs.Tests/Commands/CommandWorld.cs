@@ -35,9 +35,7 @@ internal sealed class CommandWorld : IJobHost
         var world = new CommandWorld();
         foreach (string name in disks)
             world._disks.Add(name, new TestDisk(name, world.Gate));
-        world.Bitmaps = await BitmapStore.OpenAsync(world._files, disks.ToDictionary(name => name, _ => LengthBytes), world._boot, durable: false);
-        foreach ((string name, TestDisk disk) in world._disks)
-            disk.Job.Node.Add(world.Bitmaps.RecorderOf(name));
+        world.Bitmaps = await BitmapStore.OpenAsync(world._files, world._disks.ToDictionary(disk => disk.Key, disk => disk.Value.Job.Node), world._boot, durable: false);
         world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Gate, world.Jobs.Time);
         return world;
     }
