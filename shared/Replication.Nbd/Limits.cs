@@ -76,8 +76,20 @@ internal static class Limits
     /// <summary>Zeroing and block status have 32-bit lengths on the wire; the client splits well below that.</summary>
     public const long MaxClientRangeBytes = 1L << 30;
 
-    /// <summary>Extents of one block status reply of our server (the protocol allows 2^20): one chunk of output.</summary>
+    /// <summary>Extents of one block status reply of our server, over all its contexts (the protocol allows 2^20 in each): one chunk of output.</summary>
     public const int MaxStatusExtents = 4096;
+
+    /// <summary>Contexts that one connection may choose: more than anybody reads of one disk, and each still gets 64 extents of a reply.</summary>
+    public const int MaxSessionContexts = 64;
+
+    /// <summary>Exports of one table: a listing is one reply for each, sent before anything else is read.</summary>
+    public const int MaxExports = 1024;
+
+    /// <summary>Extents of one chunk of a block status: what the protocol allows. A server that tells more is hung up on.</summary>
+    public const int MaxChunkExtents = 1 << 20;
+
+    /// <summary>Extents that our client keeps of one reply (1 MiB); what is behind them is asked for again.</summary>
+    public const int MaxClientExtents = 64 << 10;
 
     /// <summary>Asked for on Unix sockets, whose default holds one or two large requests; the kernel gives what it allows. TCP finds its own size.</summary>
     public const int UnixSendBufferBytes = 1 << 20;

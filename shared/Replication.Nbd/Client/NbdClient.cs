@@ -54,7 +54,7 @@ public static class NbdClient
             try
             {
                 TimeSpan left = options.ConnectDeadline - TimeSpan.FromMilliseconds(Environment.TickCount64 - startMs);
-                ClientSession session = new ClientHandshake(new HandshakeChannel(socket, left, Cancelled), exportName, options.Structured).Run();
+                ClientSession session = new ClientHandshake(new HandshakeChannel(socket, left, Cancelled), exportName, options).Run();
                 return new ClientConnection(Name, session, socket, options.Pool);
             }
             catch

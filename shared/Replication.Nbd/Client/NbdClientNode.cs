@@ -32,6 +32,9 @@ public sealed class NbdClientNode : BlockNode
     /// <summary>Largest payload of one request on the wire; larger ones are split.</summary>
     public int MaximumBlockBytes => (int)_session.MaximumBlockBytes;
 
+    /// <summary>What the server tells by block status: base:allocation and those of <see cref="NbdClientOptions.Contexts"/>, as far as it has them.</summary>
+    public IReadOnlyCollection<string> Contexts => _session.Contexts.Keys;
+
     /// <summary>Why the connection died; null while it lives. The first reason wins.</summary>
     public Exception? Reason => _connection.Reason;
 
@@ -45,6 +48,46 @@ public sealed class NbdClientNode : BlockNode
     /// On any thread; must not block.
     /// </summary>
     public void OnClosed(Action<Exception> callback) => _connection.OnClosed(callback);
+
+    /// <summary>
+    /// Extents of a context from the range's offset on, one behind the other, as the server tells them in one reply: at least one, and maybe less than was
+    /// asked for. <see cref="ReadContextAsync"/> asks until it knows everything.
+    /// </summary>
+    /// <exception cref="BlockException">NotSupported: the server does not tell that context; or as any request.</exception>
+    public async ValueTask<IReadOnlyList<NbdExtent>> ContextStatusAsync(string context, BlockRange range)
+    {
+        if (range.OffsetBytes < 0 || range.LengthBytes <= 0 || range.OffsetBytes > LengthBytes - range.LengthBytes)
+            throw Error(BlockErrorKind.OutOfRange, BlockOperation.Status, range, $"empty, or outside the disk of {LengthBytes} bytes");
+        if (!_session.Contexts.TryGetValue(context, out uint id))
+            throw Error(BlockErrorKind.NotSupported, BlockOperation.Status, range, $"the server was not asked for '{context}', or does not have it");
+        List<NbdExtent> extents = [];
+        await _connection.Status(range with { LengthBytes = Math.Min(range.LengthBytes, Limits.MaxClientRangeBytes) }, id, extents);
+        return extents;
+    }
+
+    /// <summary>What a context says of a range: its parts from front to back, without gaps; neighbours differ in their flags.</summary>
+    /// <exception cref="BlockException">As <see cref="ContextStatusAsync"/>.</exception>
+    public async IAsyncEnumerable<(BlockRange Range, uint Flags)> ReadContextAsync(string context, BlockRange range)
+    {
+        (BlockRange Range, uint Flags) part = (range with { LengthBytes = 0 }, 0);
+        for (long offset = range.OffsetBytes; offset < range.EndBytes;)
+        {
+            foreach (NbdExtent extent in await ContextStatusAsync(context, BlockRange.FromBounds(offset, range.EndBytes)))
+            {
+                if (extent.Flags != part.Flags && !part.Range.IsEmpty)
+                {
+                    yield return part;
+                    part.Range = new BlockRange(offset, 0);
+                }
+
+                offset += extent.LengthBytes;
+                part = (BlockRange.FromBounds(part.Range.OffsetBytes, offset), extent.Flags);
+            }
+        }
+
+        if (!part.Range.IsEmpty)
+            yield return part;
+    }
 
     /// <summary>Says goodbye and closes the connection; requests in flight fail. Completes when its thread has ended.</summary>
     public override async ValueTask DisposeAsync()
@@ -72,11 +115,13 @@ public sealed class NbdClientNode : BlockNode
     {
         if (IsReadOnly)
             return ReadOnlyError(BlockOperation.WriteZeroes, range);
-        return range.LengthBytes <= Limits.MaxClientRangeBytes ? _connection.Send(Command.WriteZeroes, range, Wire(flags)) : ZeroPieces(range, Wire(flags));
+        return Send(Command.WriteZeroes, range, Wire(flags));
     }
 
-    protected override ValueTask<Extent> StatusCore(BlockRange range) =>
-        _connection.Status(range with { LengthBytes = Math.Min(range.LengthBytes, Limits.MaxClientRangeBytes) });
+    protected override ValueTask DiscardCore(BlockRange range, WriteFlags flags) => Send(Command.Trim, range, Wire(flags));
+
+    protected override ValueTask<Extent> StatusCore(BlockRange range) => _connection.Status(
+        range with { LengthBytes = Math.Min(range.LengthBytes, Limits.MaxClientRangeBytes) }, _session.Contexts[NbdContextNames.BaseAllocation]);
 
     private static CommandFlags Wire(WriteFlags flags) =>
         ((flags & WriteFlags.Fua) != 0 ? CommandFlags.Fua : CommandFlags.None) | ((flags & WriteFlags.NoUnmap) != 0 ? CommandFlags.NoHole : CommandFlags.None);
@@ -93,10 +138,13 @@ public sealed class NbdClientNode : BlockNode
             await _connection.Write(offsetBytes + done, data.Slice(done, Math.Min(MaximumBlockBytes, data.Length - done)), flags);
     }
 
-    private async ValueTask ZeroPieces(BlockRange range, CommandFlags flags)
+    private ValueTask Send(Command command, BlockRange range, CommandFlags flags) =>
+        range.LengthBytes <= Limits.MaxClientRangeBytes ? _connection.Send(command, range, flags) : SendPieces(command, range, flags);
+
+    private async ValueTask SendPieces(Command command, BlockRange range, CommandFlags flags)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes; offset += Limits.MaxClientRangeBytes)
-            await _connection.Send(Command.WriteZeroes, new BlockRange(offset, Math.Min(Limits.MaxClientRangeBytes, range.EndBytes - offset)), flags);
+            await _connection.Send(command, new BlockRange(offset, Math.Min(Limits.MaxClientRangeBytes, range.EndBytes - offset)), flags);
     }
 
     private ValueTask ReadOnlyError(BlockOperation operation, BlockRange range) =>

@@ -11,6 +11,12 @@ public sealed record NbdClientOptions
     /// <summary>Ask for structured replies and base:allocation; without them block status is unknown and errors have no text.</summary>
     public bool Structured { get; init; } = true;
 
+    /// <summary>
+    /// Contexts to ask for besides base:allocation, by their full names (<see cref="NbdContextNames"/>); needs <see cref="Structured"/>. One that the
+    /// server lacks is no error: <see cref="NbdClientNode.Contexts"/> says what it has.
+    /// </summary>
+    public IReadOnlyList<string> Contexts { get; init; } = [];
+
     /// <summary>Where connections take their memory from; tests have their own, and look for leaks.</summary>
     internal ChunkPool Pool { get; init; } = ChunkPool.Shared;
 }

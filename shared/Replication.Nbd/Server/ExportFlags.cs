@@ -14,7 +14,7 @@ internal static class ExportFlags
             flags |= TransmissionFlags.ReadOnly;
         if (can.Fua != Capability.None)
             flags |= TransmissionFlags.Fua;
-        if (can.Discard != Capability.None && !export.ReadOnly)
+        if (can.Discard != Capability.None && (!export.ReadOnly || export.TakesTrim))
             flags |= TransmissionFlags.Trim;
         if (can.WriteZeroes != Capability.None && !export.ReadOnly)
             flags |= TransmissionFlags.WriteZeroes;

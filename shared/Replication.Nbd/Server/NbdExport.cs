@@ -1,3 +1,4 @@
+using System.Text;
 using Replication.Block;
 
 namespace Replication.Nbd;
@@ -12,6 +13,7 @@ namespace Replication.Nbd;
 public sealed class NbdExport
 {
     private readonly Lock _lock = new();
+    private readonly IReadOnlyList<INbdMetaContext> _contexts = [];
     private readonly List<IExportUser> _users = []; // Guarded by _lock.
     private string? _revoked; // Guarded by _lock; set once.
 
@@ -20,6 +22,7 @@ public sealed class NbdExport
         Name = name;
         Label = name;
         Node = node;
+        OfferedContexts = OwnContexts(node);
     }
 
     public string Name { get; }
@@ -32,6 +35,28 @@ public sealed class NbdExport
     public string Description { get; init; } = "";
 
     public bool ReadOnly { get; init; }
+
+    /// <summary>
+    /// Clients may trim though the export is read-only: it means that they do not need the range any more, as readers of a point in time do. Only for nodes
+    /// whose discard means that, too.
+    /// </summary>
+    public bool TakesTrim { get; init; }
+
+    /// <summary>What clients may ask for besides <c>base:allocation</c>, which every export has whose node tells a status.</summary>
+    /// <exception cref="ArgumentException">Two have one name, or one has none that a client could ask for.</exception>
+    public IReadOnlyList<INbdMetaContext> Contexts
+    {
+        get => _contexts;
+        init
+        {
+            _contexts = value;
+            OfferedContexts = [.. OwnContexts(Node), .. value];
+            if (OfferedContexts.DistinctBy(context => context.Name).Count() != OfferedContexts.Count)
+                throw new ArgumentException($"export '{Name}' would have two contexts of one name", nameof(value));
+            if (value.Any(context => !context.Name.Contains(':', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(context.Name) > Limits.MaxStringBytes))
+                throw new ArgumentException($"a context of export '{Name}' has a name without a namespace, or one that is too long", nameof(value));
+        }
+    }
 
     /// <summary>Whether a client may use several connections as one: flush and FUA of one cover the writes answered on all (our nodes guarantee it).</summary>
     public bool MultiConn { get; init; } = true;
@@ -73,6 +98,21 @@ public sealed class NbdExport
         return Task.WhenAll(users.Select(user => user.Completion));
     }
 
+    /// <summary>All contexts, in the order of a listing.</summary>
+    internal IReadOnlyList<INbdMetaContext> OfferedContexts { get; private init; }
+
+    /// <summary>Revokes the export if no connection uses it: then none will.</summary>
+    internal bool TryWithdraw(string reason, out int connections)
+    {
+        lock (_lock)
+        {
+            connections = _users.Count;
+            if (connections == 0)
+                _revoked ??= reason;
+            return connections == 0;
+        }
+    }
+
     /// <summary>Admits a connection whose handshake has chosen this export; null, or why not.</summary>
     internal string? TryAttach(IExportUser user)
     {
@@ -97,4 +137,7 @@ public sealed class NbdExport
     internal void RaiseOpened(NbdConnectionInfo connection) => ConnectionOpened?.Invoke(connection);
 
     internal void RaiseClosed(NbdConnectionInfo connection, NbdCloseReason reason) => ConnectionClosed?.Invoke(connection, reason);
+
+    private static INbdMetaContext[] OwnContexts(BlockNode node) =>
+        node.Capabilities.Status == Capability.None ? [] : [new BaseAllocationContext(node)];
 }

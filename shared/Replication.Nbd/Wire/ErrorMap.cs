@@ -24,10 +24,13 @@ internal static class ErrorMap
     public static NbdError OutOfRange(BlockOperation operation) =>
         operation is BlockOperation.Write or BlockOperation.WriteZeroes ? NbdError.NoSpace : NbdError.Inval;
 
-    /// <summary>What a server's number means here; an unknown one counts as EINVAL, as the protocol says.</summary>
-    public static (BlockErrorKind Kind, int Errno) FromWire(NbdError error) => error switch
+    /// <summary>
+    /// What a server's number means here; an unknown one counts as EINVAL, as the protocol says. EPERM to a write says that the export is read-only, to a read
+    /// that this range may not be read.
+    /// </summary>
+    public static (BlockErrorKind Kind, int Errno) FromWire(NbdError error, BlockOperation operation) => error switch
     {
-        NbdError.Perm => (BlockErrorKind.ReadOnly, Errno.EPERM),
+        NbdError.Perm => (operation is BlockOperation.Read or BlockOperation.Status ? BlockErrorKind.Io : BlockErrorKind.ReadOnly, Errno.EPERM),
         NbdError.NoSpace => (BlockErrorKind.NoSpace, Errno.ENOSPC),
         NbdError.NotSup => (BlockErrorKind.NotSupported, Errno.ENOTSUP),
         NbdError.Shutdown => (BlockErrorKind.Shutdown, Errno.ESHUTDOWN),

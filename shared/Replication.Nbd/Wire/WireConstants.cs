@@ -158,12 +158,9 @@ internal static class WireSize
     public const int HoleChunk = 12;
     public const int Extent = 8;
 
+    /// <summary>Header and context id in front of the extents of a BLOCK_STATUS chunk.</summary>
+    public const int StatusChunkPrefix = StructuredReply + 4;
+
     /// <summary>Error number and length of the text.</summary>
     public const int ErrorPrefix = 6;
-}
-
-internal static class MetaContext
-{
-    public const string BaseAllocation = "base:allocation";
-    public const string BaseNamespace = "base:";
 }

@@ -13,6 +13,8 @@ public class RequestCheckTests
         [Command.Read, Command.Write, Command.Flush, Command.Trim, Command.Cache, Command.WriteZeroes,
          Command.BlockStatus, Command.Resize, (Command)9, (Command)0xffff];
 
+    private static readonly SessionContext[] s_contexts = [new(1, AllocationDepthContext.OfOneLayer)];
+
     public static TheoryData<bool, bool> Sessions => new() { { false, false }, { false, true }, { true, false }, { true, true } };
 
     [Theory]
@@ -62,7 +64,7 @@ public class RequestCheckTests
     [Fact]
     public void Payloads_above_the_limit_are_refused_whatever_the_length_of_the_disk()
     {
-        var session = new Session(new NbdExport("big", new HugeNode()), Structured: true, HasBaseAllocation: true);
+        var session = new Session(new NbdExport("big", new HugeNode()), Structured: true, s_contexts);
         const uint limit = Limits.MaxPayloadBytes;
         Assert.Equal(NbdError.None, RequestCheck.Check(Header(Command.Read, CommandFlags.None, 0, limit), session));
         Assert.Equal(NbdError.Inval, RequestCheck.Check(Header(Command.Read, CommandFlags.None, 0, limit + 1), session));
@@ -104,7 +106,7 @@ public class RequestCheckTests
     private static RequestHeader Header(Command command, CommandFlags flags, ulong offset, uint length) => new(flags, command, 1, offset, length);
 
     private static Session NewSession(bool readOnly, bool structured) =>
-        new(new NbdExport("disk0", new MemoryNode(LengthBytes)) { ReadOnly = readOnly }, structured, structured);
+        new(new NbdExport("disk0", new MemoryNode(LengthBytes)) { ReadOnly = readOnly }, structured, structured ? s_contexts : []);
 
     private sealed class HugeNode() : Block.BlockNode("huge", long.MaxValue, Block.NodeCapabilities.AllEmulated)
     {

@@ -23,19 +23,26 @@ internal sealed class ScriptedServer : IDisposable
     public static TransmissionFlags AllFlags =>
         TransmissionFlags.HasFlags | TransmissionFlags.Flush | TransmissionFlags.Fua | TransmissionFlags.Trim | TransmissionFlags.WriteZeroes;
 
-    /// <summary>A client connected to this server, and the server's end of the connection after the handshake.</summary>
+    /// <summary>
+    /// A client connected to this server, with base:allocation as context 42 and the others behind it, and the server's end of the connection after the
+    /// handshake.
+    /// </summary>
     public async Task<(NbdClientNode Client, ServerPeer Peer)> OpenAsync(
-        ulong lengthBytes = 1 << 20, bool structured = false, TransmissionFlags? flags = null, NbdClientOptions? options = null)
+        ulong lengthBytes = 1 << 20, bool structured = false, TransmissionFlags? flags = null, NbdClientOptions? options = null,
+        params string[] contexts)
     {
-        Task<NbdClientNode> connecting = NbdClient.ConnectAsync(Address, "disk0", (options ?? new NbdClientOptions()) with { Structured = structured });
+        options = (options ?? new NbdClientOptions()) with { Structured = structured, Contexts = contexts };
+        Task<NbdClientNode> connecting = NbdClient.ConnectAsync(Address, "disk0", options);
         ServerPeer peer = Accept();
         peer.Greet();
         if (structured)
         {
             peer.Expect(Option.StructuredReply);
             peer.Reply(Option.StructuredReply, OptionReply.Ack);
-            peer.Expect(Option.SetMetaContext);
-            peer.Reply(Option.SetMetaContext, OptionReply.MetaContext, Peer.Bytes(42u, "base:allocation"));
+            string[] all = ["base:allocation", .. contexts];
+            Assert.Equal(RawClient.ContextData("disk0", all), peer.Expect(Option.SetMetaContext));
+            for (uint i = 0; i < all.Length; i++)
+                peer.Reply(Option.SetMetaContext, OptionReply.MetaContext, Peer.Bytes(42u + i, all[i]));
             peer.Reply(Option.SetMetaContext, OptionReply.Ack);
         }
 

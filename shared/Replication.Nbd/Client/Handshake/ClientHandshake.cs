@@ -5,10 +5,10 @@ using Replication.Nbd.Wire;
 namespace Replication.Nbd.Client;
 
 /// <summary>
-/// The client's side of the fixed newstyle handshake: structured replies and base:allocation where the
+/// The client's side of the fixed newstyle handshake: structured replies and the contexts asked for where the
 /// server has them, then GO, or EXPORT_NAME with an older server.
 /// </summary>
-internal sealed class ClientHandshake(HandshakeChannel channel, string exportName, bool wantsStructured)
+internal sealed class ClientHandshake(HandshakeChannel channel, string exportName, NbdClientOptions options)
 {
     private readonly ClientSession _session = new();
     private bool _noZeroes;
@@ -17,10 +17,11 @@ internal sealed class ClientHandshake(HandshakeChannel channel, string exportNam
     public ClientSession Run()
     {
         Greet();
-        if (wantsStructured && Ask(Option.StructuredReply, default, static (_, _) => { }) is null)
+        if (options.Structured && Ask(Option.StructuredReply, default, static (_, _) => { }) is null)
         {
             _session.Structured = true;
-            _ = Ask(Option.SetMetaContext, MetaContextQuery(), TakeContext); // A refusal only means that block status is unknown.
+            if (Ask(Option.SetMetaContext, MetaContextQuery(), TakeContext) is not null)
+                _session.Contexts.Clear(); // A refusal only means that block status is unknown.
         }
 
         if (Ask(Option.Go, GoRequest(), TakeInfo) is { } refusal)
@@ -82,15 +83,24 @@ internal sealed class ClientHandshake(HandshakeChannel channel, string exportNam
 
     private byte[] MetaContextQuery()
     {
-        int nameBytes = Encoding.UTF8.GetByteCount(exportName);
-        byte[] data = new byte[sizeof(uint) + nameBytes + sizeof(uint) + sizeof(uint) + MetaContext.BaseAllocation.Length];
-        BinaryPrimitives.WriteUInt32BigEndian(data, (uint)nameBytes);
-        Encoding.UTF8.GetBytes(exportName, data.AsSpan(sizeof(uint)));
-        Span<byte> rest = data.AsSpan(sizeof(uint) + nameBytes);
-        BinaryPrimitives.WriteUInt32BigEndian(rest, 1);
-        BinaryPrimitives.WriteUInt32BigEndian(rest[4..], (uint)MetaContext.BaseAllocation.Length);
-        Encoding.ASCII.GetBytes(MetaContext.BaseAllocation, rest[8..]);
+        string[] queries = [.. options.Contexts.Prepend(NbdContextNames.BaseAllocation).Distinct()];
+        byte[] data = new byte[Counted(exportName) + sizeof(uint) + queries.Sum(Counted)];
+        Span<byte> rest = WriteCounted(data, exportName);
+        BinaryPrimitives.WriteUInt32BigEndian(rest, (uint)queries.Length);
+        rest = rest[sizeof(uint)..];
+        foreach (string query in queries)
+            rest = WriteCounted(rest, query);
         return data;
+
+        static int Counted(string text) => sizeof(uint) + Encoding.UTF8.GetByteCount(text);
+    }
+
+    /// <summary>What is left behind the string.</summary>
+    private static Span<byte> WriteCounted(Span<byte> bytes, string text)
+    {
+        int lengthBytes = Encoding.UTF8.GetBytes(text, bytes[sizeof(uint)..]);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, (uint)lengthBytes);
+        return bytes[(sizeof(uint) + lengthBytes)..];
     }
 
     private byte[] GoRequest()
@@ -106,10 +116,14 @@ internal sealed class ClientHandshake(HandshakeChannel channel, string exportNam
 
     private void TakeContext(OptionReply reply, byte[] bytes)
     {
+        if (reply != OptionReply.MetaContext)
+            return;
         var data = new OptionData(bytes);
         uint id = data.UInt32();
-        if (reply == OptionReply.MetaContext && data.RestString() == MetaContext.BaseAllocation && data.IsWhole)
-            _session.BaseAllocationId = id;
+        string name = data.RestString();
+        // One that was not asked for is kept as well: its extents will come.
+        if (!data.IsWhole || _session.Contexts.ContainsValue(id) || !_session.Contexts.TryAdd(name, id))
+            throw new HandshakeException("the server's list of contexts is malformed");
     }
 
     private void TakeInfo(OptionReply reply, byte[] bytes)

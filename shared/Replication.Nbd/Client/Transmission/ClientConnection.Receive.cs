@@ -103,6 +103,8 @@ internal sealed partial class ClientConnection
     {
         if (_reading is not null)
             return ProcessData();
+        if (_telling is not null)
+            return ProcessExtents();
         ReadOnlySpan<byte> bytes = _input!.Bytes.AsSpan(_start, _end - _start);
         if (bytes.Length < sizeof(uint))
             return false;
@@ -140,13 +142,15 @@ internal sealed partial class ClientConnection
             return Violation("a reply to no request");
         if (reply.Type == ChunkType.OffsetData)
             return ProcessDataChunk(slot, reply, bytes);
+        if (reply.Type == ChunkType.BlockStatus)
+            return ProcessStatusChunk(slot, reply, bytes);
         if (reply.LengthBytes > Limits.MaxControlChunkBytes)
             return Violation($"a chunk of {reply.LengthBytes} bytes");
         if (bytes.Length < WireSize.StructuredReply + (int)reply.LengthBytes)
             return false;
         ReadOnlySpan<byte> payload = bytes.Slice(WireSize.StructuredReply, (int)reply.LengthBytes);
         _start += WireSize.StructuredReply + payload.Length;
-        string? violation = ReplyChunk.Take(slot, reply, payload, _session.BaseAllocationId);
+        string? violation = ReplyChunk.Take(slot, reply, payload);
         if (violation is not null)
             return Violation(violation);
         if (reply.Type == ChunkType.OffsetHole && !ZeroHole(slot, payload))

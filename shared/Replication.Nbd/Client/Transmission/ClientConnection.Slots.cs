@@ -86,7 +86,7 @@ internal sealed partial class ClientConnection
 
     private BlockException Failure(RequestSlot slot)
     {
-        (BlockErrorKind kind, int errno) = ErrorMap.FromWire(slot.Error);
+        (BlockErrorKind kind, int errno) = ErrorMap.FromWire(slot.Error, Operation(slot.Header.Command));
         string text = slot.ErrorText is { Length: > 0 } words ? $"the server answered {slot.Error}: {words}" : $"the server answered {slot.Error}";
         return new BlockException(kind, _name, Operation(slot.Header.Command), Range(slot.Header), text, errno);
     }

@@ -29,11 +29,11 @@ internal sealed partial class ClientConnection
         return slot is null ? Dead(Operation(command), range) : new ValueTask(slot, slot.Version);
     }
 
-    public ValueTask<Extent> Status(BlockRange range)
-    {
-        RequestSlot? slot = Submit(Command.BlockStatus, CommandFlags.ReqOne, range, default, default);
-        return slot is null ? ValueTask.FromException<Extent>(Death(BlockOperation.Status, range)) : new ValueTask<Extent>(slot, slot.Version);
-    }
+    /// <summary>The first extent of a context.</summary>
+    public ValueTask<Extent> Status(BlockRange range, uint contextId) => Status(range, CommandFlags.ReqOne, contextId, null);
+
+    /// <summary>As many extents of a context as the server tells, and the list takes; see <see cref="RequestSlot.Extents"/>.</summary>
+    public ValueTask<Extent> Status(BlockRange range, uint contextId, List<NbdExtent> extents) => Status(range, CommandFlags.None, contextId, extents);
 
     /// <summary>By IoBatch, at the end of the batch of whoever submitted.</summary>
     public void Flush() => Flush(retry: false);
@@ -52,31 +52,58 @@ internal sealed partial class ClientConnection
     /// <summary>Null if the connection is dead.</summary>
     private RequestSlot? Submit(Command command, CommandFlags flags, BlockRange range, Memory<byte> buffer, ReadOnlyMemory<byte> data)
     {
-        RequestSlot? slot;
+        RequestSlot slot;
         lock (_queue.Sync)
         {
             if (_isDead)
                 return null;
-            if (!_idle.TryPop(out slot))
-            {
-                slot = new RequestSlot(this, _slots.Count);
-                _slots.Add(slot);
-            }
-
+            slot = TakeIdle();
             slot.Begin(command, flags, range.OffsetBytes, range.LengthBytes, buffer, data);
-            if (_waiting.Count == 0 && HasRoom)
-            {
-                Encode(slot);
-            }
-            else
-            {
-                slot.State = SlotState.Waiting;
-                _waiting.Enqueue(slot);
-            }
+            Admit(slot);
         }
 
         IoBatch.Defer(this);
         return slot;
+    }
+
+    private ValueTask<Extent> Status(BlockRange range, CommandFlags flags, uint contextId, List<NbdExtent>? extents)
+    {
+        RequestSlot slot;
+        lock (_queue.Sync)
+        {
+            if (_isDead)
+                return ValueTask.FromException<Extent>(Death(BlockOperation.Status, range));
+            slot = TakeIdle();
+            slot.BeginStatus(flags, range.OffsetBytes, range.LengthBytes, contextId, extents);
+            Admit(slot);
+        }
+
+        IoBatch.Defer(this);
+        return new ValueTask<Extent>(slot, slot.Version);
+    }
+
+    private RequestSlot TakeIdle()
+    {
+        if (!_idle.TryPop(out RequestSlot? slot))
+        {
+            slot = new RequestSlot(this, _slots.Count);
+            _slots.Add(slot);
+        }
+
+        return slot;
+    }
+
+    private void Admit(RequestSlot slot)
+    {
+        if (_waiting.Count == 0 && HasRoom)
+        {
+            Encode(slot);
+        }
+        else
+        {
+            slot.State = SlotState.Waiting;
+            _waiting.Enqueue(slot);
+        }
     }
 
     private bool HasRoom => _onWire < Limits.MaxClientInFlight && _queue.QueuedBytes < Limits.MaxClientBacklogBytes;

@@ -9,14 +9,13 @@ namespace Replication.Nbd.Client;
 internal static class ReplyChunk
 {
     /// <summary>A chunk that was received whole. Null if it is in order; a hole's range may then be asked for.</summary>
-    public static string? Take(RequestSlot slot, in ReplyHeader reply, ReadOnlySpan<byte> payload, uint? contextId) => reply.Type switch
+    public static string? Take(RequestSlot slot, in ReplyHeader reply, ReadOnlySpan<byte> payload) => reply.Type switch
     {
         ChunkType.None => payload.IsEmpty && reply.IsDone ? null : "an empty chunk that is none",
         ChunkType.OffsetHole =>
             slot.Header.Command == Command.Read && payload.Length == WireSize.HoleChunk && Fits(slot, HoleRange(slot, payload))
                 ? null
                 : "a hole outside of its request",
-        ChunkType.BlockStatus => TakeStatus(slot, payload, contextId),
         _ when (reply.Type & ChunkType.ErrorBit) != 0 => TakeError(slot, payload),
         _ => $"a chunk of unknown type {(int)reply.Type}",
     };
@@ -34,26 +33,41 @@ internal static class ReplyChunk
         (long)(BinaryPrimitives.ReadUInt64BigEndian(payload) - slot.Header.OffsetBytes),
         BinaryPrimitives.ReadUInt32BigEndian(payload[sizeof(ulong)..]));
 
+    /// <summary>The head of a BLOCK_STATUS chunk. Null if it is in order: then extents follow.</summary>
+    public static string? TakeStatus(RequestSlot slot, in ReplyHeader reply)
+    {
+        long extentBytes = (long)reply.LengthBytes - sizeof(uint);
+        if (slot.Header.Command != Command.BlockStatus || extentBytes < WireSize.Extent || extentBytes % WireSize.Extent != 0)
+            return "a malformed block status";
+        return extentBytes / WireSize.Extent > Limits.MaxChunkExtents ? $"a chunk of {reply.LengthBytes} bytes" : null;
+    }
+
+    /// <summary>
+    /// An extent of the context that was asked for. Null if it is in order; those behind the request's end, or beyond what is kept, do not count.
+    /// </summary>
+    public static string? TakeExtent(RequestSlot slot, ReadOnlySpan<byte> bytes)
+    {
+        uint lengthBytes = BinaryPrimitives.ReadUInt32BigEndian(bytes);
+        uint flags = BinaryPrimitives.ReadUInt32BigEndian(bytes[sizeof(uint)..]);
+        if (lengthBytes == 0)
+            return "an extent of no bytes";
+        var extent = new NbdExtent(Math.Min(lengthBytes, slot.Header.LengthBytes - slot.ReceivedBytes), flags);
+        if (slot.Extent.LengthBytes == 0)
+            slot.Extent = extent;
+        if (extent.LengthBytes > 0 && slot.Extents is { Count: < Limits.MaxClientExtents } extents)
+        {
+            extents.Add(extent);
+            slot.ReceivedBytes += extent.LengthBytes;
+        }
+
+        return null;
+    }
+
     /// <summary>The request's own length bounds the sum, so that parts which lie upon one another are not taken for the whole.</summary>
     private static bool Fits(RequestSlot slot, BlockRange range) =>
         range.OffsetBytes >= 0
             && range.LengthBytes <= slot.Header.LengthBytes - slot.ReceivedBytes
             && range.OffsetBytes <= slot.Header.LengthBytes - range.LengthBytes;
-
-    private static string? TakeStatus(RequestSlot slot, ReadOnlySpan<byte> payload, uint? contextId)
-    {
-        int extentBytes = payload.Length - sizeof(uint);
-        if (slot.Header.Command != Command.BlockStatus || extentBytes < WireSize.Extent || extentBytes % WireSize.Extent != 0)
-            return "a malformed block status";
-        if (BinaryPrimitives.ReadUInt32BigEndian(payload) != contextId || slot.Extent.LengthBytes != 0)
-            return "a block status of a context that was not asked for";
-        uint lengthBytes = BinaryPrimitives.ReadUInt32BigEndian(payload[sizeof(uint)..]);
-        uint flags = BinaryPrimitives.ReadUInt32BigEndian(payload[(2 * sizeof(uint))..]);
-        if (lengthBytes == 0)
-            return "an extent of no bytes";
-        slot.Extent = new Extent(Math.Min(lengthBytes, slot.Header.LengthBytes), (ExtentFlags)flags & (ExtentFlags.Hole | ExtentFlags.Zero));
-        return null;
-    }
 
     private static string? TakeError(RequestSlot slot, ReadOnlySpan<byte> payload)
     {

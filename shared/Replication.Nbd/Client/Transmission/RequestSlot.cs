@@ -31,15 +31,24 @@ internal sealed class RequestSlot : IValueTaskSource, IValueTaskSource<Extent>
     /// <summary>The count of the send queue behind this request's last byte; 0 if none of it is the caller's memory.</summary>
     public long EndMark { get; set; }
 
-    /// <summary>How much of a read has arrived.</summary>
+    /// <summary>How much of a read has arrived, or has been told by a block status.</summary>
     public long ReceivedBytes { get; set; }
 
     public NbdError Error { get; set; }
 
     public string? ErrorText { get; set; }
 
-    /// <summary>A block status' first extent; its length is 0 as long as none has arrived.</summary>
-    public Extent Extent { get; set; }
+    /// <summary>The context that a block status is to tell.</summary>
+    public uint ContextId { get; private set; }
+
+    /// <summary>The first extent of that context; its length is 0 as long as none has arrived.</summary>
+    public NbdExtent Extent { get; set; }
+
+    /// <summary>
+    /// Gets all extents of that context; null where only the first one counts. Only the receiving thread touches it before the request has succeeded, and
+    /// nobody may use it when it has failed.
+    /// </summary>
+    public List<NbdExtent>? Extents { get; private set; }
 
     public short Version => _core.Version;
 
@@ -49,17 +58,25 @@ internal sealed class RequestSlot : IValueTaskSource, IValueTaskSource<Extent>
     public void Begin(Command command, CommandFlags flags, long offsetBytes, long lengthBytes, Memory<byte> buffer, ReadOnlyMemory<byte> data)
     {
         Header = new RequestHeader(flags, command, ((ulong)++_sequence << 32) | (uint)_index, (ulong)offsetBytes, (uint)lengthBytes);
-        (Buffer, Data, EndMark, ReceivedBytes, Error, ErrorText, Extent) = (buffer, data, 0, 0, NbdError.None, null, default);
+        (Buffer, Data, EndMark, ReceivedBytes, Error, ErrorText) = (buffer, data, 0, 0, NbdError.None, null);
+        (ContextId, Extent, Extents) = (0, default, null);
+    }
+
+    /// <summary>As <see cref="Begin"/>, for a block status.</summary>
+    public void BeginStatus(CommandFlags flags, long offsetBytes, long lengthBytes, uint contextId, List<NbdExtent>? extents)
+    {
+        Begin(Command.BlockStatus, flags, offsetBytes, lengthBytes, default, default);
+        (ContextId, Extents) = (contextId, extents);
     }
 
     /// <summary>Makes it ready for its next use.</summary>
     public void Reset()
     {
-        (Buffer, Data) = (default, default);
+        (Buffer, Data, Extents) = (default, default, null);
         _core.Reset();
     }
 
-    public void Succeed() => _core.SetResult(Extent);
+    public void Succeed() => _core.SetResult(new Extent(Extent.LengthBytes, (ExtentFlags)Extent.Flags & (ExtentFlags.Hole | ExtentFlags.Zero)));
 
     public void Fail(Exception error) => _core.SetException(error);
 

@@ -18,7 +18,8 @@ internal sealed class ServerHandshake(HandshakeChannel channel, INbdExportCatalo
     private readonly OptionWriter _writer = new(channel);
     private bool _noZeroes;
     private bool _structured;
-    private NbdExport? _baseAllocationOf; // The export for which base:allocation was chosen.
+    private NbdExport? _contextsOf; // The export for which contexts were chosen.
+    private IReadOnlyList<SessionContext> _contexts = []; // Those contexts.
 
     /// <summary>Null if the client left without an export.</summary>
     /// <exception cref="HandshakeException">With the reason to hang up.</exception>
@@ -167,7 +168,7 @@ internal sealed class ServerHandshake(HandshakeChannel channel, INbdExportCatalo
     private void MetaContexts(Option option, byte[] bytes)
     {
         if (option == Option.SetMetaContext)
-            _baseAllocationOf = null; // A choice replaces the earlier one, also when it fails.
+            _contextsOf = null; // A choice replaces the earlier one, also when it fails.
         if (!_structured)
         {
             _writer.Refuse(option, OptionReply.ErrInvalid, "meta contexts need structured replies");
@@ -187,16 +188,22 @@ internal sealed class ServerHandshake(HandshakeChannel channel, INbdExportCatalo
             return;
         }
 
-        bool offers = export.Node.Capabilities.Status != Block.Capability.None;
-        if (offers && (option == Option.SetMetaContext ? meta.Chooses : meta.Lists))
+        IReadOnlyList<SessionContext> selected = meta.Select(export, isListing: option == Option.ListMetaContext);
+        if (option == Option.SetMetaContext)
         {
-            MetaContextOption.WriteBaseAllocation(_writer, option);
-            if (option == Option.SetMetaContext)
-                _baseAllocationOf = export;
+            if (selected.Count > Limits.MaxSessionContexts)
+            {
+                _writer.Refuse(option, OptionReply.ErrTooBig, $"{selected.Count} contexts are more than {Limits.MaxSessionContexts}");
+                return;
+            }
+
+            (_contextsOf, _contexts) = (export, selected);
         }
 
+        foreach (SessionContext context in selected)
+            MetaContextOption.Write(_writer, option, context);
         _writer.Reply(option, OptionReply.Ack);
     }
 
-    private Session Begin(NbdExport export) => new(export, _structured, _structured && ReferenceEquals(_baseAllocationOf, export));
+    private Session Begin(NbdExport export) => new(export, _structured, _structured && ReferenceEquals(_contextsOf, export) ? _contexts : []);
 }

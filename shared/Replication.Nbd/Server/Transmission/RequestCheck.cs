@@ -17,15 +17,18 @@ internal static class RequestCheck
             Command.Read or Command.Write or Command.Flush => true,
             Command.Trim => (offers & TransmissionFlags.Trim) != 0 || session.Export.ReadOnly,
             Command.WriteZeroes => (offers & TransmissionFlags.WriteZeroes) != 0 || session.Export.ReadOnly,
-            Command.BlockStatus => session.HasBaseAllocation,
+            Command.BlockStatus => session.Contexts.Count > 0,
             _ => false,
         };
         if (!known)
             return NbdError.Inval;
-        if (session.Export.ReadOnly && request.Command is (Command.Write or Command.Trim or Command.WriteZeroes))
+        if (session.Export.ReadOnly && (request.Command is Command.Write or Command.WriteZeroes || IsUnofferedTrim(request, offers)))
             return NbdError.Perm;
         return CheckFlagsAndRange(request, session);
     }
+
+    private static bool IsUnofferedTrim(in RequestHeader request, TransmissionFlags offers) =>
+        request.Command == Command.Trim && (offers & TransmissionFlags.Trim) == 0;
 
     private static NbdError CheckFlagsAndRange(in RequestHeader request, Session session)
     {

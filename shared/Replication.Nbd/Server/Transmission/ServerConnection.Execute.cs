@@ -70,7 +70,8 @@ internal sealed partial class ServerConnection
 
     private void ExecuteStatus(in RequestHeader header)
     {
-        ValueTask<ReadOnlyMemory<byte>> task = StatusReply.CollectAsync(Node, Range(header), (header.Flags & CommandFlags.ReqOne) != 0, header.Cookie);
+        ValueTask<ReadOnlyMemory<byte>> task = StatusReply.CollectAsync(
+            _session.Contexts, Range(header), (header.Flags & CommandFlags.ReqOne) != 0, header.Cookie);
         if (!task.IsCompleted)
         {
             Begin(header).BeginStatus(header, task);

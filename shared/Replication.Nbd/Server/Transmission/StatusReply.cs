@@ -4,39 +4,68 @@ using Replication.Nbd.Wire;
 
 namespace Replication.Nbd.Server;
 
-/// <summary>Gathers a block status reply, whole and as it goes on the wire. Neighbours of one status become one extent. Not a hot path: allocates.</summary>
+/// <summary>
+/// Gathers a block status reply, whole and as it goes on the wire: a chunk for each context of the session. Neighbours of one status become one extent. Not a
+/// hot path: allocates.
+/// </summary>
 internal static class StatusReply
 {
-    private const int PrefixBytes = WireSize.StructuredReply + sizeof(uint);
-
-    public static async ValueTask<ReadOnlyMemory<byte>> CollectAsync(BlockNode node, BlockRange range, bool one, ulong cookie)
+    public static async ValueTask<ReadOnlyMemory<byte>> CollectAsync(IReadOnlyList<SessionContext> contexts, BlockRange range, bool one, ulong cookie)
     {
-        List<Extent> extents = [];
-        for (BlockRange rest = range; !rest.IsEmpty && extents.Count < Limits.MaxStatusExtents;)
+        int maxExtents = one ? 1 : Limits.MaxStatusExtents / contexts.Count;
+        var chunks = new List<NbdExtent>[contexts.Count];
+        for (int i = 0; i < chunks.Length; i++)
+            chunks[i] = await CollectAsync(contexts[i].Context, range, maxExtents);
+        return Encode(contexts, chunks, cookie);
+    }
+
+    /// <summary>
+    /// The contexts need not end at the same place. What cannot be told ends the extents in front of it: the client that asks for it gets the error.
+    /// </summary>
+    private static async ValueTask<List<NbdExtent>> CollectAsync(INbdMetaContext context, BlockRange range, int maxExtents)
+    {
+        List<NbdExtent> extents = [];
+        for (BlockRange rest = range; !rest.IsEmpty;)
         {
-            Extent extent = await node.StatusAsync(rest);
+            NbdExtent extent;
+            try
+            {
+                extent = await context.StatusAsync(rest);
+            }
+            catch (BlockException) when (extents.Count > 0)
+            {
+                break;
+            }
+
+            Invariant.Check(extent.LengthBytes > 0 && extent.LengthBytes <= rest.LengthBytes, "an extent lies within the range that was asked for");
             rest = BlockRange.FromBounds(rest.OffsetBytes + extent.LengthBytes, rest.EndBytes);
             if (extents.Count > 0 && extents[^1].Flags == extent.Flags)
                 extents[^1] = extents[^1] with { LengthBytes = extents[^1].LengthBytes + extent.LengthBytes };
-            else if (one && extents.Count == 1)
-                break;
-            else
+            else if (extents.Count < maxExtents)
                 extents.Add(extent);
+            else
+                break;
         }
 
-        return Encode(extents, cookie);
+        return extents;
     }
 
-    private static byte[] Encode(List<Extent> extents, ulong cookie)
+    private static byte[] Encode(IReadOnlyList<SessionContext> contexts, List<NbdExtent>[] chunks, ulong cookie)
     {
-        byte[] bytes = new byte[PrefixBytes + (extents.Count * WireSize.Extent)];
-        ReplyHeader.WriteChunk(bytes, ChunkFlags.Done, ChunkType.BlockStatus, cookie, bytes.Length - WireSize.StructuredReply);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(WireSize.StructuredReply), Session.BaseAllocationId);
-        for (int i = 0; i < extents.Count; i++)
+        byte[] bytes = new byte[chunks.Sum(extents => WireSize.StatusChunkPrefix + (extents.Count * WireSize.Extent))];
+        Span<byte> at = bytes;
+        for (int i = 0; i < chunks.Length; i++)
         {
-            Span<byte> at = bytes.AsSpan(PrefixBytes + (i * WireSize.Extent));
-            BinaryPrimitives.WriteUInt32BigEndian(at, (uint)extents[i].LengthBytes);
-            BinaryPrimitives.WriteUInt32BigEndian(at[sizeof(uint)..], (uint)extents[i].Flags);
+            ChunkFlags flags = i == chunks.Length - 1 ? ChunkFlags.Done : ChunkFlags.None;
+            ReplyHeader.WriteChunk(at, flags, ChunkType.BlockStatus, cookie, sizeof(uint) + (chunks[i].Count * WireSize.Extent));
+            BinaryPrimitives.WriteUInt32BigEndian(at[WireSize.StructuredReply..], contexts[i].Id);
+            at = at[WireSize.StatusChunkPrefix..];
+            foreach (NbdExtent extent in chunks[i])
+            {
+                BinaryPrimitives.WriteUInt32BigEndian(at, (uint)extent.LengthBytes);
+                BinaryPrimitives.WriteUInt32BigEndian(at[sizeof(uint)..], extent.Flags);
+                at = at[WireSize.Extent..];
+            }
         }
 
         return bytes;
