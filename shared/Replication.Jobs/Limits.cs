@@ -20,4 +20,19 @@ internal static class Limits
 
     /// <summary>Characters of a job's name: it stands in every message about the job.</summary>
     public const int IdLength = 128;
+
+    /// <summary>How long a program may take to open an image: one that was not closed is checked first, all of its tables.</summary>
+    public static readonly TimeSpan ImageOpenDeadline = TimeSpan.FromSeconds(60);
+
+    /// <summary>Between two looks whether it listens yet: a start of the program takes tens of milliseconds.</summary>
+    public static readonly TimeSpan ImageOpenStep = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>How long it may take to close one. What counts was flushed before, so that what is killed then loses nothing of a completed backup.</summary>
+    public static readonly TimeSpan ImageCloseDeadline = TimeSpan.FromSeconds(60);
+
+    /// <summary>What is kept of a program's messages: the first one is shown.</summary>
+    public const int ErrorCharacters = 4096;
+
+    /// <summary>The smallest cluster of a backup, QEMU's: smaller ones would cost more in requests than they save in bytes.</summary>
+    public const int ClusterBytes = 64 << 10;
 }

@@ -12,7 +12,7 @@ namespace Replication.Block.Files;
 /// pretend that they are safe: that ends with a restart of the node, which opens the file again. FUA is a write and a flush: waiting for the device must not
 /// happen on the caller's thread.
 /// </remarks>
-public sealed class RawFile : BlockNode
+public sealed partial class RawFile : BlockNode
 {
     private const int PageBytes = 4096;
 
@@ -23,16 +23,18 @@ public sealed class RawFile : BlockNode
     private readonly ConcurrentBag<RawFileJob> _jobs = [];
     private readonly KnownData _knownData = new();
     private readonly bool _readOnly;
+    private readonly bool _isDevice;
     private volatile bool _cannotPunch; // learnt from the first refusal; a stale false costs one system call
     private volatile bool _cannotZero;
     private volatile int _flushErrno; // the first failed flush; never cleared
 
-    private RawFile(string name, PosixFile file, long lengthBytes, BlockingWorkers workers, bool readOnly)
+    private RawFile(string name, PosixFile file, long lengthBytes, BlockingWorkers workers, bool readOnly, bool isDevice = false)
         : base(name, lengthBytes, new NodeCapabilities(Capability.Emulated, Capability.Native, Capability.Native, Capability.Native))
     {
         _file = file;
         _workers = workers;
         _readOnly = readOnly;
+        _isDevice = isDevice;
     }
 
     public string Path => _file.Path;
@@ -196,7 +198,8 @@ public sealed class RawFile : BlockNode
             _cannotZero = errno == Errno.ENOTSUP;
         }
 
-        if (errno == Errno.ENOTSUP)
+        // A device of large sectors refuses what does not begin and end with one.
+        if (errno == Errno.ENOTSUP || (errno == Errno.EINVAL && _isDevice))
             errno = WriteZeroPieces(range);
         _knownData.Forget(range);
         return errno == 0 ? null : ErrorOf(BlockOperation.WriteZeroes, range, errno);
@@ -232,6 +235,7 @@ public sealed class RawFile : BlockNode
             Errno.ENOENT => "does not exist",
             Errno.EACCES or Errno.EPERM => "no permission to open it",
             LinuxErrno.EISDIR => "is a directory",
+            LinuxErrno.EBUSY => "is in use: mounted, or opened by another program",
             LinuxErrno.EEXIST => "exists already",
             LinuxErrno.EROFS => "is on a read-only file system",
             _ => LinuxErrno.Text(errno),

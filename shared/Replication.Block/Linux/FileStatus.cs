@@ -9,5 +9,7 @@ internal readonly record struct FileStatus(int Type, long LengthBytes, ulong Dev
 {
     public bool IsDirectory => Type == LibC.S_IFDIR;
 
+    public bool IsBlockDevice => Type == LibC.S_IFBLK;
+
     public bool IsRegular => Type == LibC.S_IFREG;
 }

@@ -12,7 +12,9 @@ internal static unsafe partial class LibC
     public const int O_EXCL = 0x80;
     public const int O_TRUNC = 0x200;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
 
+    public const int SEEK_END = 2;
     public const int SEEK_DATA = 3;
     public const int SEEK_HOLE = 4;
 
@@ -34,6 +36,7 @@ internal static unsafe partial class LibC
 
     public const int S_IFMT = 0xF000;
     public const int S_IFDIR = 0x4000;
+    public const int S_IFBLK = 0x6000;
     public const int S_IFREG = 0x8000;
 
     private const string Library = "libc";
@@ -64,6 +67,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "lseek", SetLastError = true)]
     public static partial long Lseek(FileDescriptor file, long offset, int whence);
+
+    [LibraryImport(Library, EntryPoint = "copy_file_range", SetLastError = true)]
+    public static partial nint CopyFileRange(FileDescriptor source, long* sourceOffset, FileDescriptor target, long* targetOffset, nuint count, uint flags);
 
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     public static partial int Flock(FileDescriptor file, int operation);

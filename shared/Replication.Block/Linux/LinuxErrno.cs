@@ -6,10 +6,13 @@ namespace Replication.Block.Linux;
 internal static class LinuxErrno
 {
     public const int ENXIO = 6;
+    public const int EBUSY = 16;
     public const int EEXIST = 17;
+    public const int EXDEV = 18;
     public const int EISDIR = 21;
     public const int EFBIG = 27;
     public const int EROFS = 30;
+    public const int ENOSYS = 38;
     public const int EDQUOT = 122;
 
     public static BlockErrorKind Kind(int errno) => errno switch

@@ -121,6 +121,33 @@ internal sealed unsafe class PosixFile : IDisposable
     /// <summary>Zeroes that stay allocated.</summary>
     public int ZeroRange(BlockRange range) => Allocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, range);
 
+    /// <summary>
+    /// Copies a range to the same place of another file, inside the kernel; 0, or the error number. A source that ends before is an EIO.
+    /// </summary>
+    public int CopyTo(PosixFile target, BlockRange range)
+    {
+        for (long done = 0; done < range.LengthBytes;)
+        {
+            long sourceOffset = range.OffsetBytes + done;
+            long targetOffset = sourceOffset;
+            nint n = CopyFileRange(_descriptor, &sourceOffset, target._descriptor, &targetOffset, (nuint)(range.LengthBytes - done), 0);
+            if (n > 0)
+                done += n;
+            else if (n == 0)
+                return Errno.EIO;
+            else if (LastError is var errno and not Errno.EINTR)
+                return errno;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Where the file is, without links, as the kernel sees it; null where that is not known.</summary>
+    public string? FindPath() => new FileInfo($"/proc/self/fd/{_descriptor.DangerousGetHandle()}").LinkTarget;
+
+    /// <summary>Length of a file or of a block device, for which <see cref="Status"/> tells none.</summary>
+    public int FindEnd(out long lengthBytes) => Seek(0, SEEK_END, out lengthBytes);
+
     /// <summary>The first byte of data at or behind <paramref name="offsetBytes"/>; <see cref="long.MaxValue"/> where only a hole is left.</summary>
     public int FindData(long offsetBytes, out long dataBytes) => Seek(offsetBytes, SEEK_DATA, out dataBytes);
 

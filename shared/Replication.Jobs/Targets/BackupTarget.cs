@@ -1,0 +1,85 @@
+using Replication.Block;
+using Replication.Jobs.Commands;
+
+namespace Replication.Jobs.Targets;
+
+/// <summary>What a backup writes to, open.</summary>
+/// <remarks>
+/// A file is marked as incomplete from before its first change until it is sealed; who closes it without that leaves the mark. Sealing is: everything on
+/// stable storage, then the mark goes, durably.
+/// </remarks>
+internal sealed class BackupTarget : IBackupTarget
+{
+    private readonly Func<ValueTask> _closeAsync;
+    private IncompleteMarker? _marker;
+
+    /// <param name="node">As long as the disk.</param>
+    /// <param name="identity">What it is underneath.</param>
+    /// <param name="format">QEMU's name of what the target is.</param>
+    /// <param name="clusterBytes">The unit in which the format grows; 0: none, or not known.</param>
+    /// <param name="marker">Set; null: this target has none.</param>
+    /// <param name="closeAsync">Closes the node and what is behind it.</param>
+    public BackupTarget(BlockNode node, string identity, string format, int clusterBytes, IncompleteMarker? marker, Func<ValueTask> closeAsync)
+    {
+        (Node, Identity, Format, _marker, _closeAsync) = (node, identity, format, marker, closeAsync);
+        ClusterBytes = Math.Max(Limits.ClusterBytes, clusterBytes);
+        IsClusterKnown = clusterBytes > 0;
+    }
+
+    public BlockNode Node { get; }
+
+    public string Identity { get; }
+
+    /// <summary>QEMU's name of what it is.</summary>
+    public string Format { get; }
+
+    /// <summary>The smallest unit that a backup to it should track and copy: a power of two. Anything smaller would make the target read what it has not got.</summary>
+    public int ClusterBytes { get; }
+
+    /// <summary>False: the target does not say. That is worth a warning where it has a backing file, and what is copied may have to be more than a cluster of it.</summary>
+    public bool IsClusterKnown { get; }
+
+    /// <summary>Opens, or makes, what was described. Refusals come before what was there is changed, but for those that only QEMU can tell.</summary>
+    /// <exception cref="TargetException">In one line, why not.</exception>
+    public static Task<BackupTarget> OpenAsync(TargetDescription description, TargetEnvironment environment, CancellationToken cancellationToken = default) =>
+        new TargetOpener(description, environment).OpenAsync(cancellationToken);
+
+    /// <summary>Opens, or makes, what a command asks for.</summary>
+    /// <exception cref="JobException">In one line, why not.</exception>
+    public static async Task<BackupTarget> OpenAsync(
+        BackupCommand command, long lengthBytes, TargetEnvironment environment, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await OpenAsync(TargetDescription.Of(command, lengthBytes), environment, cancellationToken);
+        }
+        catch (TargetException e)
+        {
+            throw new JobException(JobErrorClass.GenericError, e.Message, e);
+        }
+    }
+
+    /// <summary>Whether a backup to this file has begun and has not been completed.</summary>
+    public static bool IsIncomplete(string path) => IncompleteMarker.IsPresent(Path.GetFullPath(path));
+
+    /// <summary>Says durably that the backup is whole: everything has been written. Nothing is written to it afterwards.</summary>
+    /// <exception cref="BlockException">The target could not make it durable, or its mark could not be removed: it stays marked.</exception>
+    public async ValueTask SealAsync()
+    {
+        await Node.FlushAsync();
+        if (_marker is not { } marker)
+            return;
+        try
+        {
+            marker.Remove();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BlockException(BlockErrorKind.Io, Node.Name, BlockOperation.Flush, default, $"is whole, but stays marked as incomplete: {e.Message}", inner: e);
+        }
+
+        _marker = null;
+    }
+
+    public ValueTask DisposeAsync() => _closeAsync();
+}

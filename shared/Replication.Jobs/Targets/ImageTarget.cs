@@ -1,0 +1,92 @@
+using System.Text.Json.Nodes;
+using Replication.Block.Files;
+using Replication.Jobs.Commands;
+
+namespace Replication.Jobs.Targets;
+
+/// <summary>An image of one of QEMU's formats, which QEMU's own programs make and write.</summary>
+/// <param name="path">Where it is.</param>
+/// <param name="kind">What is there; null: nothing.</param>
+/// <param name="format">QEMU's name of it.</param>
+/// <param name="description">What was asked for.</param>
+/// <param name="environment">The node's.</param>
+internal sealed class ImageTarget(string path, FileKind? kind, string format, TargetDescription description, TargetEnvironment environment)
+{
+    private readonly IncompleteMarker? _marker =
+        description.Use == TargetUse.Scratch || kind == FileKind.BlockDevice ? null : IncompleteMarker.Of(path, environment);
+
+    public async Task<BackupTarget> OpenAsync(CancellationToken cancellationToken)
+    {
+        // Looked for before anything is changed.
+        QemuPrograms.Find("qemu-nbd", description.Target, environment);
+        var images = new QemuImg(description.Target, environment);
+        if (description.Mode == TargetMode.AbsolutePaths)
+            await MakeAsync(images, cancellationToken);
+        ImageInfo info = await images.InfoAsync(path, format, cancellationToken);
+        if (info.LengthBytes != description.LengthBytes)
+            throw TargetException.WrongLength(description.Target, info.LengthBytes, description.LengthBytes);
+        if (description.Compress && info.ClusterBytes > 0 && info.LengthBytes % info.ClusterBytes != 0)
+            throw Refused(TargetTrouble.NotSupported, $"QEMU compresses whole clusters of {info.ClusterBytes} bytes only, and the disk's length is no multiple of that");
+        ImageProcess process = await ImageProcess.StartAsync(description.Target, Name(), environment, cancellationToken);
+        try
+        {
+            Require(process);
+            if (description.Mode == TargetMode.Existing)
+                RawTarget.Set(_marker, description, environment);
+            return new BackupTarget(process.Node, FileIdentity.Resolve(path), format, info.ClusterBytes, _marker, process.DisposeAsync);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task MakeAsync(QemuImg images, CancellationToken cancellationToken)
+    {
+        RawTarget.Set(_marker, description, environment);
+        try
+        {
+            // Made here, for its mode: qemu-img keeps what a file has.
+            if (kind is null)
+                await RawFile.CreatePrivate(description.Target, path, 0, environment.Workers).DisposeAsync();
+            await images.CreateAsync(path, format, description, cancellationToken);
+        }
+        catch (DiskOpenException e)
+        {
+            _marker?.Withdraw();
+            throw Refused(RawTarget.TroubleOf(e.Errno), e.Reason, e);
+        }
+        catch (Exception e)
+        {
+            if (kind is null)
+                File.Delete(path);
+            // A refusal of another kind may have come when what was there was gone already.
+            if (kind is null || e is TargetException { Trouble: TargetTrouble.InUse or TargetTrouble.NoPermission or TargetTrouble.UnknownFormat })
+                _marker?.Withdraw();
+            throw;
+        }
+    }
+
+    private void Require(ImageProcess process)
+    {
+        if (process.Node.IsReadOnly)
+            throw Refused(TargetTrouble.NotSupported, $"format {format} can only be read");
+        if (process.Node.LengthBytes != description.LengthBytes)
+            throw TargetException.WrongLength(description.Target, process.Node.LengthBytes, description.LengthBytes);
+    }
+
+    /// <summary>The image as QEMU's options, in the one spelling in which a path needs no escapes of its own.</summary>
+    private string Name()
+    {
+        var file = new JsonObject { ["driver"] = kind == FileKind.BlockDevice ? "host_device" : "file", ["filename"] = path, ["discard"] = "unmap" };
+        var image = new JsonObject { ["driver"] = format, ["discard"] = "unmap", ["file"] = file };
+        if (description.BackingIsNode)
+            image["backing"] = null;
+        if (description.Compress)
+            image = new JsonObject { ["driver"] = "compress", ["discard"] = "unmap", ["file"] = image };
+        return "json:" + image.ToJsonString();
+    }
+
+    private TargetException Refused(TargetTrouble trouble, string reason, Exception? inner = null) => new(description.Target, trouble, reason, inner);
+}
