@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 
 namespace Replication.Nbd;
 
@@ -35,9 +36,11 @@ public static class ListeningSocket
     }
 
     /// <summary>A Unix socket; the file that a killed predecessor left is replaced. Closing the socket removes its file.</summary>
+    /// <param name="path">Its file.</param>
+    /// <param name="mode">Who may connect, from the first moment on; null: as the umask says.</param>
     /// <exception cref="IOException">The path belongs to somebody else; see <see cref="Explain"/>.</exception>
     /// <exception cref="SocketException">See <see cref="Explain"/>.</exception>
-    public static Socket Unix(string path)
+    public static Socket Unix(string path, UnixFileMode? mode = null)
     {
         if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
             throw new IOException($"there is no directory {directory}");
@@ -45,6 +48,8 @@ public static class ListeningSocket
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
+            if (mode is { } bits)
+                Restrict(socket, bits);
             socket.Bind(new UnixDomainSocketEndPoint(path));
             socket.Listen(Limits.ListenBacklog);
             return socket;
@@ -65,6 +70,13 @@ public static class ListeningSocket
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => "the host name cannot be resolved",
         _ => e.Message,
     };
+
+    /// <summary>The file is made with the mode that the socket has: after <c>bind</c> it would be too late, somebody could have connected.</summary>
+    private static void Restrict(Socket socket, UnixFileMode mode)
+    {
+        using var handle = new SafeFileHandle(socket.Handle, ownsHandle: false);
+        File.SetUnixFileMode(handle, mode);
+    }
 
     private static IPAddress Resolve(string host)
     {
