@@ -47,7 +47,8 @@ public sealed partial class RawFile
                 errno = file.FindEnd(out lengthBytes);
             if (errno != 0)
                 throw new DiskOpenException(path, LinuxErrno.Text(errno), errno);
-            Lock(file);
+            // O_EXCL keeps a second node out. flock is what udev looks at a device under, for a moment after every close.
+            RefuseLock(file, QemuImageLock.TakeForWriting(file));
             return new RawFile(name, file, lengthBytes, workers, readOnly: false, isDevice: true);
         });
     }

@@ -50,7 +50,7 @@ internal sealed partial class PointInTime
             BlockRange piece = rest with { LengthBytes = extent.LengthBytes };
             if (extent.Flags.HasFlag(ExtentFlags.Zero))
                 await ZeroAsync(piece);
-            else
+            else if (_options.Offload is not { } offload || !await offload.CopyAsync(piece))
                 await CopyDataAsync(piece);
             rest = BlockRange.FromBounds(piece.EndBytes, run.EndBytes);
         }

@@ -1,7 +1,11 @@
+using Replication.Block.Files;
+
 namespace Replication.Jobs.Backup;
 
 /// <summary>How a point in time is kept.</summary>
 /// <param name="ClusterBytes">The unit of copying and tracking: a power of two.</param>
 /// <param name="OnCbwError">What an error of a copy before a guest's write does.</param>
 /// <param name="CbwTimeout">The longest wait of a guest's write for its copy, which then counts as ETIMEDOUT; zero: no limit.</param>
-internal sealed record PointInTimeOptions(int ClusterBytes, OnCbwError OnCbwError = OnCbwError.BreakGuestWrite, TimeSpan CbwTimeout = default);
+/// <param name="Offload">Copies data from the source to the target without looking at it for zeroes, as long as it can; null: nothing does.</param>
+internal sealed record PointInTimeOptions(
+    int ClusterBytes, OnCbwError OnCbwError = OnCbwError.BreakGuestWrite, TimeSpan CbwTimeout = default, CopyOffload? Offload = null);

@@ -34,7 +34,7 @@ internal sealed class ImageProcess : IAsyncDisposable
         _exited = Task.WhenAll(process.WaitForExitAsync(), KeepErrorsAsync());
     }
 
-    /// <summary>The image as a disk. Belongs to this object.</summary>
+    /// <summary>The image as a disk; tells <see cref="NbdContextNames.AllocationDepth"/>, too. Belongs to this object.</summary>
     public NbdClientNode Node => _node!;
 
     public int Id => _process.Id;
@@ -101,7 +101,7 @@ internal sealed class ImageProcess : IAsyncDisposable
     private async Task<NbdClientNode> ConnectAsync(string socket, CancellationToken cancellationToken)
     {
         long start = _environment.Time.GetTimestamp();
-        var options = new NbdClientOptions { Name = _target, ConnectDeadline = Limits.ImageOpenDeadline };
+        var options = new NbdClientOptions { Name = _target, ConnectDeadline = Limits.ImageOpenDeadline, Contexts = [NbdContextNames.AllocationDepth] };
         while (true)
         {
             string trouble = "it does not listen";

@@ -6,6 +6,7 @@ using Replication.Testing;
 
 namespace Replication.Jobs.Tests.Targets;
 
+[Collection(TargetWorld.OneByOne)]
 public sealed class ImageProcessTests : IDisposable
 {
     private readonly TargetWorld _world = new();

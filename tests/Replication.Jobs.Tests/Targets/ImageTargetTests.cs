@@ -2,11 +2,13 @@ using Replication.Block;
 using Replication.Block.Files;
 using Replication.Jobs.Commands;
 using Replication.Jobs.Targets;
+using Replication.Nbd;
 using Replication.Testing;
 
 namespace Replication.Jobs.Tests.Targets;
 
 /// <summary>Images that QEMU's own programs make, write and judge.</summary>
+[Collection(TargetWorld.OneByOne)]
 public sealed class ImageTargetTests : IDisposable
 {
     private readonly TargetWorld _world = new();
@@ -120,6 +122,25 @@ public sealed class ImageTargetTests : IDisposable
         await using (BackupTarget target = await _world.OpenAsync(
             description with { Mode = TargetMode.Existing, BackingIsNode = true, Use = TargetUse.Scratch }))
             await BlockAssert.FilledAsync(target.Node, new BlockRange(0, TargetWorld.LengthBytes), 0);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_image_over_a_node_of_ours_tells_what_it_holds_itself(bool compress)
+    {
+        TargetDescription description = _world.Describe("target", "qcow2") with { BackingIsNode = true, Compress = compress, Use = TargetUse.Scratch };
+        await using BackupTarget target = await _world.OpenAsync(description);
+        await target.Node.WriteAsync(1 << 20, DeterministicRandom.Create().Bytes(128 << 10));
+        List<(BlockRange Range, bool IsHeld)> depths = [];
+        await foreach ((BlockRange range, uint depth) in ((NbdClientNode)target.Node).ReadContextAsync(NbdContextNames.AllocationDepth, new BlockRange(0, TargetWorld.LengthBytes)))
+            depths.Add((range, depth > 0));
+        Assert.Equal(
+        [
+            (new BlockRange(0, 1 << 20), false),
+            (new BlockRange(1 << 20, 128 << 10), true),
+            (BlockRange.FromBounds((1 << 20) + (128 << 10), TargetWorld.LengthBytes), false),
+        ], depths);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Replication.Jobs.Targets;
 
 namespace Replication.Jobs.Tests.Targets;
 
+[Collection(TargetWorld.OneByOne)]
 public sealed class IncompleteMarkerTests : IDisposable
 {
     private readonly TargetWorld _world = new();

@@ -4,6 +4,7 @@ using Replication.Testing;
 
 namespace Replication.Jobs.Tests.Targets;
 
+[Collection(TargetWorld.OneByOne)]
 public sealed class NbdTargetTests : IDisposable
 {
     private readonly TargetWorld _world = new();

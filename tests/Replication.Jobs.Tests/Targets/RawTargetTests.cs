@@ -7,6 +7,7 @@ using Replication.Testing;
 
 namespace Replication.Jobs.Tests.Targets;
 
+[Collection(TargetWorld.OneByOne)]
 public sealed class RawTargetTests : IDisposable
 {
     private readonly TargetWorld _world = new();

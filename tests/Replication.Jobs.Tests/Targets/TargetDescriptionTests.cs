@@ -5,6 +5,7 @@ using Replication.Jobs.Targets;
 
 namespace Replication.Jobs.Tests.Targets;
 
+[Collection(TargetWorld.OneByOne)]
 public sealed class TargetDescriptionTests : IDisposable
 {
     private readonly TargetWorld _world = new();

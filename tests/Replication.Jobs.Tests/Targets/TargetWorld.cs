@@ -7,6 +7,12 @@ namespace Replication.Jobs.Tests.Targets;
 /// <summary>A directory for targets, and what a node gives to them.</summary>
 internal sealed class TargetWorld : IDisposable
 {
+    /// <summary>
+    /// Tests that start programs, and tests that open a file again that they have just closed, run one after the other: a program that is just being started
+    /// has, until its exec, everything open that this process had, locks included.
+    /// </summary>
+    public const string OneByOne = "targets";
+
     public const long LengthBytes = 4 << 20;
 
     public TargetWorld() => Environment = new TargetEnvironment { Workers = Workers };
