@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Bitmaps;
 using Replication.Nbd.Wire;
 using Replication.Testing;
 using static Replication.Nbd.Tests.ScriptedServer;
@@ -104,6 +105,47 @@ public sealed class ClientContextTests : IDisposable
             RequestHeader request = peer.ReadRequest().Header;
             Assert.Equal(((ulong)offsetBytes, lengthBytes), (request.OffsetBytes, request.LengthBytes));
             peer.SendChunk(request.Cookie, ChunkType.BlockStatus, ChunkFlags.Done, [43u, .. extents]);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_read_of_a_bitmap_is_the_bitmap_beside_other_contexts_and_other_requests()
+    {
+        const int granule = 512, bitCount = 40_000;
+        Random random = DeterministicRandom.Create();
+        BlockBitmap bits = new(bitCount), other = new(bitCount);
+        for (int i = 0; i < bitCount / 3; i++)
+        {
+            bits.Set(random.Next(bitCount), 1);
+            other.Set(random.Next(bitCount), 1);
+        }
+
+        await using var server = new TestServer(new NbdExport("disk0", new MemoryNode((bitCount * granule) - 100))
+        {
+            Contexts = [AllocationDepthContext.OfOneLayer, new DirtyBitmapContext("b1", other, granule), new DirtyBitmapContext("b0", bits, granule)],
+        });
+        var options = new NbdClientOptions { Contexts = [B0, Depth, "qemu:dirty-bitmap:b1"] };
+        await using NbdClientNode client = await NbdClient.ConnectAsync(server.Unix, "disk0", options);
+        int first = random.Next(granule * 100);
+        Task<List<(BlockRange Range, uint Flags)>>[] readers = [.. Enumerable.Range(0, 4).Select(
+            _ => CollectAsync(client, BlockRange.FromBounds(first, client.LengthBytes)))];
+        byte[] buffer = new byte[100_000];
+        while (!Task.WhenAll(readers).IsCompleted)
+            await client.ReadAsync(random.Next(1 << 20), buffer).OffThread();
+        foreach (Task<List<(BlockRange Range, uint Flags)>> reader in readers)
+        {
+            long at = first;
+            uint? before = null;
+            foreach ((BlockRange range, uint flags) in await reader)
+            {
+                Assert.Equal(at, range.OffsetBytes);
+                Assert.NotEqual(before, flags);
+                for (; at < range.EndBytes; at = Math.Min((at / granule + 1) * granule, client.LengthBytes))
+                    Assert.Equal(bits[at / granule], flags == 1);
+                before = flags;
+            }
+
+            Assert.Equal(client.LengthBytes, at);
         }
     }
 

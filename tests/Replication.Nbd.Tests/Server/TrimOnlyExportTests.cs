@@ -67,6 +67,19 @@ public sealed class TrimOnlyExportTests : IAsyncLifetime
         Assert.Equal(NbdError.None, raw.ReadSimple(2));
     }
 
+    [Fact]
+    public async Task Qemu_trims_where_the_node_and_not_the_export_is_read_only()
+    {
+        string qemuIo = Programs.Require("qemu-io");
+        await using var server = new TestServer(_node);
+        (_, string output) = await Programs.RunAsync(
+            qemuIo, "-f", "raw", server.Unix.ToString(), "-c", "discard 64k 128k", "-c", "write 0 64k", "-c", "read 0 512");
+        Assert.Contains("discard 131072/131072", output, StringComparison.Ordinal);
+        Assert.Contains("write failed: Operation not permitted", output, StringComparison.Ordinal);
+        Assert.Contains("read failed: Operation not permitted", output, StringComparison.Ordinal);
+        Assert.Equal([new BlockRange(64 << 10, 128 << 10)], _node.Discarded);
+    }
+
     /// <summary>Denies every read, and keeps what is given back.</summary>
     private sealed class FleecingNode() : BlockNode(
         "fleece", 5L << 30, new NodeCapabilities(Capability.Emulated, Capability.None, Capability.Native, Capability.Native))

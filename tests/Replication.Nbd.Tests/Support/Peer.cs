@@ -97,6 +97,21 @@ internal class Peer(Socket socket) : IDisposable
         }
     }
 
+    /// <summary>The other side hangs up, whatever it sends before.</summary>
+    public void ReadToEnd()
+    {
+        try
+        {
+            while (Socket.Receive(new byte[4096]) > 0)
+            {
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // It hung up without having read all that we sent.
+        }
+    }
+
     public void Dispose() => Socket.Dispose();
 
     private static Socket Prepared(Socket socket)
