@@ -27,12 +27,18 @@ internal sealed partial class PointInTime
         }
     }
 
-    /// <summary>Status of what <see cref="ReadAsync"/> reads.</summary>
+    /// <summary>
+    /// Status of what <see cref="ReadAsync"/> reads. What it denies counts as data: nothing is known of it, and an error would keep a client that asks for the
+    /// bitmap in the same request from the bitmap.
+    /// </summary>
+    /// <exception cref="BlockException">EACCES: the point in time is lost; or a disk has failed.</exception>
     public async ValueTask<Extent> StatusAsync(string reader, BlockRange range)
     {
         RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
         try
         {
+            if (Broken is null && DeniedBytes(range) is > 0 and long deniedBytes)
+                return new Extent(deniedBytes, ExtentFlags.Data);
             (BlockRange run, BlockNode node) = Find(reader, range);
             return await node.StatusAsync(run);
         }
@@ -78,6 +84,15 @@ internal sealed partial class PointInTime
         while (next < end && _done[next] == isDone && (isDone || _wanted[next]))
             next++;
         return (RangeOf(first, next).Intersect(range), isDone ? _target : _source);
+    }
+
+    /// <summary>How much from the beginning of a range on may not be read.</summary>
+    private long DeniedBytes(BlockRange range)
+    {
+        long first = First(range);
+        long end = first + Count(range);
+        long next = _wanted.NextSet(first, _done.NextSet(first, end));
+        return next == first ? 0 : RangeOf(first, next).Intersect(range).LengthBytes;
     }
 
     private static BlockException Denied(string reader, BlockRange range, string why) =>

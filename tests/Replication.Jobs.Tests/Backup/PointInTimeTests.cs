@@ -236,6 +236,8 @@ public sealed class PointInTimeTests
         BlockException denied = await BlockAssert.FailsAsync(reader.ReadAsync(2 * Cluster - 1, new byte[2]));
         Assert.Equal((Errno.EACCES, Cluster), (denied.Errno, denied.Range.OffsetBytes));
         await BlockAssert.FilledAsync(reader, new BlockRange(2 * Cluster, Cluster), 0x11);
+        // Of what is denied nothing is known; it ends where something is.
+        Assert.Equal(new Extent(2 * Cluster - 100, ExtentFlags.Data), await reader.StatusAsync(new BlockRange(100, LengthBytes - 100)));
     }
 
     [Fact]
