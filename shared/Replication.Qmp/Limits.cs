@@ -18,7 +18,7 @@ internal static class Limits
     /// <summary>Objects and arrays within each other: parser, checker and writer recurse, and the deepest command has some ten.</summary>
     public const int Nesting = 128;
 
-    /// <summary>Events that wait for a client that does not read; beyond it the client is closed. Some ten thousand events: nobody who reads has them waiting.</summary>
+    /// <summary>Events that wait for a client that does not read; beyond it the client is closed. Some ten thousand: who reads has none waiting.</summary>
     public const int QueuedBytes = 2 << 20;
 
     /// <summary>How long the end of the door waits for a client to take what is written for it.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Replication.Qmp.Schema;
 using Replication.Qmp.Tests.Schema;
@@ -15,7 +16,8 @@ public sealed class QemuInteropTests : IAsyncLifetime
     {
         string program = Programs.Require("qemu-system-x86_64");
         _qemu = RunningProcess.Start(
-            program, "-M", "none", "-nodefaults", "-display", "none", "-chardev", $"socket,id=c,path={_directory["qemu.sock"]},server=on,wait=off", "-mon", "c,mode=control");
+            program, "-M", "none", "-nodefaults", "-display", "none",
+            "-chardev", $"socket,id=c,path={_directory["qemu.sock"]},server=on,wait=off", "-mon", "c,mode=control");
         await Eventually.TrueAsync(() => File.Exists(_directory["qemu.sock"]) || _qemu.HasExited);
     }
 
@@ -53,15 +55,40 @@ public sealed class QemuInteropTests : IAsyncLifetime
         Assert.Equal(["version", "capabilities"], (await qemu.ReadAsync())["QMP"]!.AsObject().Select(m => m.Key));
 
         foreach (string text in Conversation)
+            await CompareAsync(qemu, ours, [.. Encoding.UTF8.GetBytes(text), (byte)'\n']);
+    }
+
+    [Fact]
+    public async Task Whatever_is_sent_costs_as_many_errors_and_no_command_after_it()
+    {
+        await using var world = new QmpWorld();
+        using QmpTestClient ours = await world.NegotiateAsync();
+        using QmpTestClient qemu = await QmpTestClient.ConnectAsync(_directory["qemu.sock"]);
+        await qemu.ReadAsync();
+        await qemu.AskAsync("{'execute': 'qmp_capabilities'}");
+
+        // No e may follow a zero: QEMU does not know 0e5, which is a number in JSON and for us.
+        byte[][] parts =
+        [
+            .. "{|}|[|]|,|:|'a'|\"b\"|1|-2|0|-|.|5e|+|A|true|abc| |\n|\t|%|'|\"|\\|'execute'|'no-such'|'id'|\\n|\\u0041|\\ud800".Split('|').Select(Encoding.UTF8.GetBytes),
+            [0x01], [0x7F], [0xC3, 0xA9], [0xFE], [0xFF],
+        ];
+        Random random = DeterministicRandom.Create();
+        for (int round = 0; round < 2000; round++)
         {
-            await ours.SendAsync(text);
-            await qemu.SendAsync(text);
-            // Each text is followed by a mark, so that the number of answers is compared too.
-            const string mark = "\n{'execute': 'no-such', 'id': 'mark'}";
-            await ours.SendAsync(mark);
-            await qemu.SendAsync(mark);
-            Assert.Equal((text, await ReadToMarkAsync(qemu)), (text, await ReadToMarkAsync(ours)));
+            byte[] sent = [.. Enumerable.Range(0, random.Next(1, 14)).SelectMany(_ => parts[random.Next(parts.Length)])];
+            await CompareAsync(qemu, ours, [.. sent, 0xFF, (byte)'\n']);
         }
+    }
+
+    /// <summary>Both get the bytes, and a mark behind them, so that the number of answers is compared too.</summary>
+    private static async Task CompareAsync(QmpTestClient qemu, QmpTestClient ours, byte[] bytes)
+    {
+        byte[] marked = [.. bytes, .. "{'execute': 'no-such', 'id': 'mark'}"u8];
+        await ours.SendAsync(marked);
+        await qemu.SendAsync(marked);
+        string text = Encoding.Latin1.GetString(bytes);
+        Assert.Equal((text, await ReadToMarkAsync(qemu)), (text, await ReadToMarkAsync(ours)));
     }
 
     private static string[] Conversation =>

@@ -3,7 +3,7 @@ using Replication.Block;
 
 namespace Replication.Qmp;
 
-/// <summary>A command's checked arguments, or a struct in them: what is required is there, what has a default is there too, and everything is of its type.</summary>
+/// <summary>A command's checked arguments, or a struct in them: what is required is there, what has a default is there, all is of its type.</summary>
 /// <remarks>To ask for what the schema does not promise is a mistake of ours and ends the process.</remarks>
 public readonly struct QmpObject(JsonObject members)
 {

@@ -4,32 +4,20 @@ namespace Replication.Qmp.Json;
 //
 // A value ends when its braces and brackets are closed, or when more of a kind are closed than were opened; a word or a number on the outermost level ends
 // before the first byte that cannot belong to it. What lies between is the parser's to judge, so what is wrong inside of a value costs that value and no other.
-// A byte that can be in no value at all ends the value there and then: all that follows is passed over until a place from which one may hope to be back in step, which is
-// a brace, bracket, comma or colon, a line's end or another control character, or a byte 0xFE or 0xFF. Those two are in no UTF-8 text: with one of them
-// and a line's end a client gets the door into step whatever it has sent before. All of this is QEMU's.
+// A byte that can be in no value at all ends the value there and then: all that follows is passed over until a place from which one may hope to be back in
+// step, which is a brace, bracket, comma or colon, a line's end or another control character, or a byte 0xFE or 0xFF. That byte is then looked at as any other.
+// 0xFE and 0xFF are in no UTF-8 text: with one of them and a line's end a client gets the door into step whatever it has sent before. All of this is QEMU's.
 //
 // A value that is too long or too deep is one error too; the rest of it is passed over up to its own end.
 internal sealed class JsonFramer
 {
     private byte[] _buffer = new byte[1024];
     private int _length;
-    private State _state;
+    private JsonState _state;
     private byte _quote;
     private int _braces;
     private int _brackets;
     private bool _isPassedOver;
-
-    private enum State
-    {
-        /// <summary>Between values, or between the parts of one.</summary>
-        Between,
-        Word,
-        String,
-        Escape,
-
-        /// <summary>Out of step.</summary>
-        Lost,
-    }
 
     /// <summary>Takes bytes up to the end of a value, or all; returns how many.</summary>
     public int Feed(ReadOnlySpan<byte> bytes, out JsonFrame frame)
@@ -37,13 +25,11 @@ internal sealed class JsonFramer
         for (int i = 0; i < bytes.Length; i++)
         {
             byte next = bytes[i];
-            if (_state == State.Lost)
+            if (_state == JsonState.Lost)
             {
                 if (!IsLandmark(next))
                     continue;
-                _state = State.Between;
-                if (!IsStructure(next))
-                    continue;
+                _state = JsonState.Between;
             }
 
             bool isTaken = Take(next, out frame);
@@ -60,24 +46,32 @@ internal sealed class JsonFramer
     {
         switch (_state)
         {
-            case State.String:
-            case State.Escape:
+            case JsonState.String:
+            case JsonState.Escape:
                 frame = TakeInString(next);
                 return true;
-            case State.Word when !IsOfWord(next):
-                _state = State.Between;
-                if (!IsOutermost)
-                    return Take(next, out frame);
-                frame = End();
-                // The end of one that was passed over has been told: the byte is the next value's.
-                return frame.IsWhole ? false : Take(next, out frame);
-            case State.Word:
-                frame = Keep(next);
-                return true;
-            default:
+            case JsonState.Between:
                 frame = TakeBetween(next);
                 return true;
+            default:
+                return TakeInWord(next, out frame);
         }
+    }
+
+    private bool TakeInWord(byte next, out JsonFrame frame)
+    {
+        _state = JsonWord.Follow(_state, next);
+        if (_state != JsonState.Between)
+        {
+            frame = _state == JsonState.Lost ? GetLost($"byte 0x{next:X2} in a number") : Keep(next);
+            return true;
+        }
+
+        if (!IsOutermost)
+            return Take(next, out frame);
+        frame = End();
+        // The end of one that was passed over has been told: the byte is the next value's.
+        return !frame.IsWhole && Take(next, out frame);
     }
 
     private JsonFrame TakeInString(byte next)
@@ -85,13 +79,13 @@ internal sealed class JsonFramer
         if (next < 0x20 || next >= 0xFE)
             return GetLost($"byte 0x{next:X2} in a string");
         JsonFrame frame = Keep(next);
-        if (_state == State.Escape)
-            _state = State.String;
+        if (_state == JsonState.Escape)
+            _state = JsonState.String;
         else if (next == '\\')
-            _state = State.Escape;
+            _state = JsonState.Escape;
         else if (next == _quote)
         {
-            _state = State.Between;
+            _state = JsonState.Between;
             if (IsOutermost)
                 return End(frame);
         }
@@ -105,17 +99,14 @@ internal sealed class JsonFramer
             return IsOutermost ? default : Keep(next);
         if (next is (byte)'"' or (byte)'\'')
         {
-            (_state, _quote) = (State.String, next);
+            (_state, _quote) = (JsonState.String, next);
             return Keep(next);
         }
 
-        if (IsOfWord(next))
-        {
-            _state = State.Word;
-            return Keep(next);
-        }
-
-        return IsStructure(next) ? TakeStructure(next) : GetLost($"byte 0x{next:X2} outside of a string");
+        if (IsStructure(next))
+            return TakeStructure(next);
+        _state = JsonWord.First(next);
+        return _state == JsonState.Lost ? GetLost($"byte 0x{next:X2} outside of a string") : Keep(next);
     }
 
     private JsonFrame TakeStructure(byte next)
@@ -173,13 +164,13 @@ internal sealed class JsonFramer
         bool isTold = _isPassedOver;
         string message = $"{error}, {_length} bytes into the value, is no JSON";
         Reset();
-        _state = State.Lost;
+        _state = JsonState.Lost;
         return isTold ? default : JsonFrame.Wrong(message);
     }
 
     private void Reset()
     {
-        (_length, _braces, _brackets, _isPassedOver, _state) = (0, 0, 0, false, State.Between);
+        (_length, _braces, _brackets, _isPassedOver, _state) = (0, 0, 0, false, JsonState.Between);
         if (_buffer.Length > Limits.KeptBytes)
             _buffer = new byte[Limits.KeptBytes];
     }
@@ -187,6 +178,4 @@ internal sealed class JsonFramer
     private static bool IsStructure(byte value) => value is (byte)'{' or (byte)'}' or (byte)'[' or (byte)']' or (byte)',' or (byte)':';
 
     private static bool IsLandmark(byte value) => IsStructure(value) || (value < 0x20 && value != '\t') || value >= 0xFE;
-
-    private static bool IsOfWord(byte value) => char.IsAsciiLetterOrDigit((char)value) || value is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_';
 }

@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Replication.Qmp.Json;
 
-// One JSON value from its bytes. Home-made, because the commands' dialect is not quite JSON: strings may stand in single quotes, which scripts rely on; and it is
-// stricter than most readers: a name twice in an object, half a surrogate pair and a character of code zero are refused.
+// One JSON value from its bytes. Home-made, because the commands' dialect is not quite JSON: strings may stand in single quotes, which scripts rely on; and it
+// is stricter than most readers: a name twice in an object, half a surrogate pair and a character of code zero are refused.
 internal ref struct JsonParser
 {
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -73,7 +73,7 @@ internal ref struct JsonParser
 
     private JsonValue? ReadWord()
     {
-        ReadOnlySpan<byte> word = TakeWord();
+        ReadOnlySpan<byte> word = TakeWord(out _);
         if (word.SequenceEqual("null"u8))
             return null;
         if (word.SequenceEqual("true"u8))
@@ -86,64 +86,35 @@ internal ref struct JsonParser
 
     private JsonValue ReadNumber()
     {
-        int start = _at;
-        ReadOnlySpan<byte> word = TakeWord();
-        bool isWhole = true;
-        if (IsNumber(word, ref isWhole))
+        ReadOnlySpan<byte> word = TakeWord(out JsonState last);
+        bool isWhole = last is JsonState.Zero or JsonState.Digits;
+        if (isWhole && long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long signed))
+            return JsonValue.Create(signed);
+        if (isWhole && ulong.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out ulong unsigned))
+            return JsonValue.Create(unsigned);
+        if ((isWhole || last is JsonState.Fraction or JsonState.Power)
+            && double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) && double.IsFinite(real))
         {
-            if (isWhole && long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long signed))
-                return JsonValue.Create(signed);
-            if (isWhole && ulong.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out ulong unsigned))
-                return JsonValue.Create(unsigned);
-            if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) && double.IsFinite(real))
-                return JsonValue.Create(real);
+            return JsonValue.Create(real);
         }
 
-        _at = start;
+        _at -= word.Length;
         throw Expected("a number that can be represented");
     }
 
-    /// <summary>JSON's grammar of numbers: no leading zeroes, digits on both sides of the point.</summary>
-    private static bool IsNumber(ReadOnlySpan<byte> word, ref bool isWhole)
-    {
-        int at = word[0] == '-' ? 1 : 0;
-        int digits = Digits(word[at..]);
-        if (digits == 0 || (digits > 1 && word[at] == '0'))
-            return false;
-        at += digits;
-        if (at < word.Length && word[at] == '.')
-        {
-            isWhole = false;
-            digits = Digits(word[++at..]);
-            if (digits == 0)
-                return false;
-            at += digits;
-        }
-
-        if (at < word.Length && word[at] is (byte)'e' or (byte)'E')
-        {
-            isWhole = false;
-            at += at + 1 < word.Length && word[at + 1] is (byte)'+' or (byte)'-' ? 2 : 1;
-            digits = Digits(word[at..]);
-            if (digits == 0)
-                return false;
-            at += digits;
-        }
-
-        return at == word.Length;
-    }
-
-    private static int Digits(ReadOnlySpan<byte> word)
-    {
-        int count = word.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
-        return count < 0 ? word.Length : count;
-    }
-
-    private ReadOnlySpan<byte> TakeWord()
+    /// <summary>As far as a word or a number goes, whole or not.</summary>
+    private ReadOnlySpan<byte> TakeWord(out JsonState last)
     {
         int start = _at;
-        while (_at < _bytes.Length && (char.IsAsciiLetterOrDigit((char)_bytes[_at]) || _bytes[_at] is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_'))
-            _at++;
+        last = JsonState.Lost;
+        for (; _at < _bytes.Length; _at++)
+        {
+            JsonState next = _at == start ? JsonWord.First(_bytes[_at]) : JsonWord.Follow(last, _bytes[_at]);
+            if (next is JsonState.Between or JsonState.Lost)
+                break;
+            last = next;
+        }
+
         return _bytes[start.._at];
     }
 

@@ -100,8 +100,8 @@ public sealed class QmpServer : IAsyncDisposable
             }
         }
 
-        socket.Dispose();
         _options.Observer?.ClientGone(number, $"{Limits.Clients} clients are connected already", isFault: true);
+        socket.Dispose();
     }
 
     private async Task RunAsync(QmpConnection connection)

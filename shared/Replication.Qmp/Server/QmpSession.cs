@@ -4,8 +4,8 @@ using Replication.Qmp.Schema;
 
 namespace Replication.Qmp.Server;
 
-// What one client may ask and what it is answered, without the socket. A session begins in negotiation: qmp_capabilities is then the only command; afterwards it is
-// none any more. Everything that is wrong is answered, nothing ends the session.
+// What one client may ask and what it is answered, without the socket. A session begins in negotiation: qmp_capabilities is then the only command; afterwards
+// it is none any more. Everything that is wrong is answered, nothing ends the session.
 //
 // Used by the connection's loop alone, one value after the other.
 internal sealed class QmpSession(long client, QmpCommands commands, QmpServerOptions options)

@@ -30,8 +30,12 @@ public class JsonFramerTests
     [InlineData("{ 'a' ] {}", "E {}")]
     [InlineData("abc {}", "E {}")]
     [InlineData("{'a': abc} {}", "E {}")]
-    [InlineData("{'a': 01} {}", "E {}")]
+    [InlineData("{'a': 01} {}", "E E {}")]
     [InlineData("{'a': 1.} {}", "E {}")]
+    [InlineData("{'a': -} {}", "E {}")]
+    [InlineData("{'a': 1e+} {}", "E {}")]
+    [InlineData("abc1 {}", "E 1 {}")]
+    [InlineData("1-2 {}", "1 -2 {}")]
     [InlineData("{'a': 1e400} {}", "E {}")]
     [InlineData("{'a': 1, 'a': 2} {}", "E {}")]
     [InlineData("{'a': 1,} {}", "E {}")]
@@ -46,7 +50,7 @@ public class JsonFramerTests
     [InlineData("{'a': \u0001 stray 'words' \n {}", "E {}")]
     [InlineData("{'a': 'unfinished\n {}", "E {}")]
     [InlineData("% stray 'words'; {}", "E {}")]
-    public void What_is_no_JSON_is_one_error_and_the_next_value_is_read(string text, string expected) =>
+    public void What_is_no_JSON_is_an_error_and_the_next_value_is_read(string text, string expected) =>
         Assert.Equal(expected.Split(' '), Read(Encoding.UTF8.GetBytes(text)).Select(v => v.StartsWith("E:", StringComparison.Ordinal) ? "E" : v));
 
     [Theory]

@@ -33,7 +33,8 @@ public class QmpSchemaTests
         "transaction", "{'actions': [{'type': 'abort', 'data': {}}, {'type': 'block-dirty-bitmap-add', 'data': {'node': 'x'}}]}",
         "argument 'actions[1].data.name' is missing")]
     [InlineData(
-        "transaction", "{'actions': [], 'properties': {'completion-mode': 'x'}}", "argument 'properties.completion-mode' must be one of individual, grouped, not 'x'")]
+        "transaction", "{'actions': [], 'properties': {'completion-mode': 'x'}}",
+        "argument 'properties.completion-mode' must be one of individual, grouped, not 'x'")]
     [InlineData(
         "block-dirty-bitmap-merge", "{'node': 'n', 'target': 't', 'bitmaps': ['a', 1]}",
         "argument 'bitmaps[1]' must be a bitmap's name, or an object with node and name, not the number 1")]

@@ -83,8 +83,8 @@ internal sealed class SchemaComparison(QemuSchema qemu)
         string[] choices = [.. qemu[theirs]["members"]!.AsArray().Select(m => (string)m!["type"]!)];
         foreach (QmpType choice in ours.Choices)
         {
-            bool isObject = choice is QmpStruct;
-            string? match = Array.Find(choices, c => isObject ? (string?)qemu[c]["meta-type"] == "object" : (string?)qemu[c]["json-type"] == JsonTypeOf(choice));
+            (string property, string kind) = choice is QmpStruct ? ("meta-type", "object") : ("json-type", JsonTypeOf(choice));
+            string? match = Array.Find(choices, c => (string?)qemu[c][property] == kind);
             if (match is null)
                 Differences.Add($"{path} may be {choice.Description}");
             else

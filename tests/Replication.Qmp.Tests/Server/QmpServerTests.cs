@@ -33,7 +33,8 @@ public class QmpServerTests
     {
         await using var world = new QmpWorld();
         using QmpTestClient client = await world.ConnectAsync();
-        await client.SendAsync("{'execute':'qmp_capabilities','id':0}{'execute':'query-version','id':1}{]{'execute':'no-such','id':2}\n{'execute':'query-commands','id':3}");
+        await client.SendAsync(
+            "{'execute':'qmp_capabilities','id':0}{'execute':'query-version','id':1}{]{'execute':'no-such','id':2}\n{'execute':'query-commands','id':3}");
         Assert.Equal(0, (int?)(await client.ReadAsync())["id"]);
         Assert.Equal(1, (int?)(await client.ReadAsync())["id"]);
         Assert.Null((await client.ReadAsync())["id"]);
@@ -78,63 +79,6 @@ public class QmpServerTests
         Assert.Contains("a mistake", (string?)answer["error"]!["desc"], StringComparison.Ordinal);
         Assert.Equal("query-jobs", Assert.Single(world.Broken).Command);
         Assert.NotNull((await client.AskAsync("{'execute': 'query-version'}"))["return"]);
-    }
-
-    [Fact]
-    public async Task An_event_reaches_every_client_that_has_negotiated_with_its_moment()
-    {
-        await using var world = new QmpWorld();
-        using QmpTestClient early = await world.ConnectAsync();
-        using QmpTestClient first = await world.NegotiateAsync();
-        using QmpTestClient second = await world.NegotiateAsync();
-        world.Time.Advance(TimeSpan.FromMicroseconds(1_500_007));
-        world.Server.Publish(QmpEvent.JobStatusChange("j", "running"));
-
-        const string expected =
-            """{"timestamp": {"seconds": 1893456001, "microseconds": 500007}, "event": "JOB_STATUS_CHANGE", "data": {"id": "j", "status": "running"}}""";
-        Assert.Equal(expected, await first.ReadLineAsync());
-        Assert.Equal(expected, await second.ReadLineAsync());
-        Assert.Equal("""{"return": {}}""", (await early.AskAsync("{'execute': 'qmp_capabilities'}")).ToJsonString().Replace(":", ": ", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task What_a_command_publishes_comes_before_its_answer()
-    {
-        QmpWorld world = null!;
-        world = new QmpWorld(commands => commands.Handle("job-pause", (arguments, _) =>
-        {
-            world.Server.Publish(QmpEvent.JobStatusChange(arguments.GetString("id"), "paused"));
-            return Task.FromResult<JsonNode?>(null);
-        }));
-        await using QmpWorld _ = world;
-        using QmpTestClient client = await world.NegotiateAsync();
-        Assert.Equal("JOB_STATUS_CHANGE", (string?)(await client.AskAsync("{'execute': 'job-pause', 'arguments': {'id': 'j'}, 'id': 7}"))["event"]);
-        Assert.Equal("""{"return": {}, "id": 7}""", await client.ReadLineAsync());
-    }
-
-    [Fact]
-    public async Task A_client_that_does_not_read_its_events_is_closed_and_holds_up_nobody()
-    {
-        await using var world = new QmpWorld();
-        using QmpTestClient deaf = await world.NegotiateAsync();
-        using QmpTestClient reader = await world.NegotiateAsync();
-        string padding = new('x', 1000);
-        int published = 0;
-        // The reader is never far behind: what it has not read is less than any limit.
-        for (int round = 0; round < 400 && world.Gone.IsEmpty; round++)
-        {
-            for (int i = 0; i < 100; i++)
-                world.Server.Publish(QmpEvent.JobStatusChange($"{published++}", padding));
-            for (int i = published - 100; i < published; i++)
-                Assert.Equal($"{i}", (string?)(await reader.ReadAsync())["data"]!["id"]);
-        }
-
-        await Eventually.TrueAsync(() => !world.Gone.IsEmpty);
-        (long client, string reason, bool isFault) = Assert.Single(world.Gone);
-        Assert.Equal(1, client);
-        Assert.Equal("more than 2 MiB of events wait for it, and it does not read them", reason);
-        Assert.True(isFault);
-        Assert.NotNull((await reader.AskAsync("{'execute': 'query-version'}"))["return"]);
     }
 
     [Fact]
@@ -198,7 +142,8 @@ public class QmpServerTests
     [Fact]
     public async Task The_end_of_the_door_waits_for_a_client_that_takes_nothing_no_longer_than_the_grace()
     {
-        await using var world = new QmpWorld(commands => commands.Handle("query-jobs", (_, _) => Task.FromResult<JsonNode?>(JsonValue.Create(new string('x', 8 << 20)))));
+        await using var world = new QmpWorld(commands => commands.Handle(
+            "query-jobs", (_, _) => Task.FromResult<JsonNode?>(JsonValue.Create(new string('x', 8 << 20)))));
         using QmpTestClient deaf = await world.NegotiateAsync();
         await deaf.SendAsync("{'execute': 'query-jobs'}");
         await deaf.ReadSomeAsync();
