@@ -6,7 +6,9 @@ namespace Replication.Jobs.Backup;
 // How bytes get from the source to the target: holes as holes, zeroes as zeroes.
 internal sealed partial class PointInTime
 {
-    /// <summary>Where the next run of clusters that are to be copied begins, at or behind an offset, and how long it is at most. Empty: there is none.</summary>
+    /// <summary>
+    /// Where the next run of clusters that are to be copied begins, at or behind an offset, and how long it is at most. Empty: there is none.
+    /// </summary>
     public BlockRange Next(long offsetBytes, int mostBytes)
     {
         long from = offsetBytes / _options.ClusterBytes;
