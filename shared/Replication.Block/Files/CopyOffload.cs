@@ -2,7 +2,9 @@ using Replication.Block.Linux;
 
 namespace Replication.Block.Files;
 
-/// <summary>Copies from one raw file to another inside the kernel (<c>copy_file_range</c>): shared extents where the file system has them, no copy through here anywhere.</summary>
+/// <summary>
+/// Copies from one raw file to another inside the kernel (<c>copy_file_range</c>): shared extents where the file system has them, no copy through here.
+/// </summary>
 /// <remarks>What it copies is not looked at for zeroes: the caller copies only what is data. Concurrent.</remarks>
 public sealed class CopyOffload
 {
@@ -20,7 +22,9 @@ public sealed class CopyOffload
     public static CopyOffload? Between(BlockNode source, BlockNode target, BlockingWorkers workers) =>
         source is RawFile from && target is RawFile to ? new CopyOffload(from, to, workers) : null;
 
-    /// <summary>Copies the range on a worker. False: this pair of files cannot do that; nothing is lost, but the range has to be copied by other means.</summary>
+    /// <summary>
+    /// Copies the range on a worker. False: this pair of files cannot do that; nothing is lost, but the range has to be copied by other means.
+    /// </summary>
     /// <exception cref="BlockException">The copy failed; which of the two disks is to blame the kernel does not say, so it counts as the target's.</exception>
     public async ValueTask<bool> CopyAsync(BlockRange range)
     {

@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Jobs.Commands;
+using Replication.Nbd;
 
 namespace Replication.Jobs.Targets;
 
@@ -11,6 +12,7 @@ namespace Replication.Jobs.Targets;
 internal sealed class BackupTarget : IBackupTarget
 {
     private readonly Func<ValueTask> _closeAsync;
+    private bool _isClosed;
     private IncompleteMarker? _marker;
 
     /// <param name="node">As long as the disk.</param>
@@ -28,15 +30,23 @@ internal sealed class BackupTarget : IBackupTarget
 
     public BlockNode Node { get; }
 
+    /// <summary>The image's process, for who asks what the image holds itself; null: there is none.</summary>
+    public NbdClientNode? Image { get; init; }
+
+    /// <summary>The image gets its length only when it is closed: the node takes nothing more once it is sealed.</summary>
+    public bool ClosesWhenSealed { get; init; }
+
     public string Identity { get; }
 
     /// <summary>QEMU's name of what it is.</summary>
     public string Format { get; }
 
-    /// <summary>The smallest unit that a backup to it should track and copy: a power of two. Anything smaller would make the target read what it has not got.</summary>
+    /// <summary>
+    /// The smallest unit that a backup to it should track and copy: a power of two. Anything smaller would make the target read what it has not got.
+    /// </summary>
     public int ClusterBytes { get; }
 
-    /// <summary>False: the target does not say. That is worth a warning where it has a backing file, and what is copied may have to be more than a cluster of it.</summary>
+    /// <summary>False: the target does not say, and its clusters may be larger. That is worth a warning.</summary>
     public bool IsClusterKnown { get; }
 
     /// <summary>Opens, or makes, what was described. Refusals come before what was there is changed, but for those that only QEMU can tell.</summary>
@@ -71,15 +81,35 @@ internal sealed class BackupTarget : IBackupTarget
             return;
         try
         {
+            if (ClosesWhenSealed)
+            {
+                _isClosed = true;
+                await _closeAsync();
+            }
+
             marker.Remove();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BlockException(BlockErrorKind.Io, Node.Name, BlockOperation.Flush, default, $"is whole, but stays marked as incomplete: {e.Message}", inner: e);
+            throw new BlockException(
+                BlockErrorKind.Io, Node.Name, BlockOperation.Flush, default, $"is whole, but stays marked as incomplete: {e.Message}", inner: e);
         }
 
         _marker = null;
     }
 
-    public ValueTask DisposeAsync() => _closeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (_isClosed)
+            return;
+        _isClosed = true;
+        try
+        {
+            await _closeAsync();
+        }
+        catch (TargetException)
+        {
+            // It is closed. What its image lacks is said by the mark, or nobody wants the image any more.
+        }
+    }
 }

@@ -118,7 +118,12 @@ internal sealed class ImageProcess : IAsyncDisposable
             if (_exited.IsCompleted)
                 throw QemuPrograms.Refusal(Name, _target, Errors);
             if (_environment.Time.GetElapsedTime(start) > Limits.ImageOpenDeadline)
-                throw new TargetException(_target, TargetTrouble.Failed, $"{Name} has not opened it within {Limits.ImageOpenDeadline.TotalSeconds:0} s: {trouble}");
+            {
+                string reason = $"{Name} has not opened it within {Limits.ImageOpenDeadline.TotalSeconds:0} s: {trouble}";
+                throw new TargetException(_target, TargetTrouble.Failed, reason);
+            }
+
+
             await Task.WhenAny(_exited, Task.Delay(Limits.ImageOpenStep, _environment.Time, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Replication.Block;
 using Replication.Block.Files;
 using Replication.Jobs.Commands;
 
@@ -25,20 +26,60 @@ internal sealed class ImageTarget(string path, FileKind? kind, string format, Ta
         ImageInfo info = await images.InfoAsync(path, format, cancellationToken);
         if (info.LengthBytes != description.LengthBytes)
             throw TargetException.WrongLength(description.Target, info.LengthBytes, description.LengthBytes);
-        if (description.Compress && info.ClusterBytes > 0 && info.LengthBytes % info.ClusterBytes != 0)
-            throw Refused(TargetTrouble.NotSupported, $"QEMU compresses whole clusters of {info.ClusterBytes} bytes only, and the disk's length is no multiple of that");
+        long lengthBytes = description.LengthBytes;
+        if (description.Compress && info.ClusterBytes > 0 && lengthBytes % info.ClusterBytes != 0)
+        {
+            // QEMU compresses whole clusters only, and does not open an image that ends in the middle of one for that. It gets its length back at its end.
+            lengthBytes = (lengthBytes + info.ClusterBytes - 1) / info.ClusterBytes * info.ClusterBytes;
+            await LengthenAsync(images, lengthBytes, cancellationToken);
+        }
+
+        return await StartAsync(images, info, lengthBytes, cancellationToken);
+    }
+
+    private async Task LengthenAsync(QemuImg images, long lengthBytes, CancellationToken cancellationToken)
+    {
+        bool isUnchanged = description.Mode == TargetMode.Existing;
+        if (isUnchanged)
+            RawTarget.Set(_marker, description, environment);
+        try
+        {
+            await images.ResizeAsync(path, format, lengthBytes, cancellationToken);
+        }
+        catch (TargetException) when (isUnchanged)
+        {
+            _marker?.Withdraw();
+            throw;
+        }
+    }
+
+    private async Task<BackupTarget> StartAsync(QemuImg images, ImageInfo info, long lengthBytes, CancellationToken cancellationToken)
+    {
         ImageProcess process = await ImageProcess.StartAsync(description.Target, Name(), environment, cancellationToken);
         try
         {
-            Require(process);
-            if (description.Mode == TargetMode.Existing)
+            Require(process, lengthBytes);
+            if (description.Mode == TargetMode.Existing && lengthBytes == description.LengthBytes)
                 RawTarget.Set(_marker, description, environment);
-            return new BackupTarget(process.Node, FileIdentity.Resolve(path), format, info.ClusterBytes, _marker, process.DisposeAsync);
         }
         catch
         {
             await process.DisposeAsync();
             throw;
+        }
+
+        bool isRounded = lengthBytes != description.LengthBytes;
+        BlockNode node = isRounded ? new PrefixNode(process.Node, description.LengthBytes) : process.Node;
+        return new BackupTarget(node, FileIdentity.Resolve(path), format, info.ClusterBytes, _marker, isRounded ? CloseRoundedAsync : process.DisposeAsync)
+        {
+            Image = process.Node,
+            ClosesWhenSealed = isRounded,
+        };
+
+        async ValueTask CloseRoundedAsync()
+        {
+            await process.DisposeAsync();
+            await images.ResizeAsync(path, format, description.LengthBytes, CancellationToken.None);
         }
     }
 
@@ -68,12 +109,12 @@ internal sealed class ImageTarget(string path, FileKind? kind, string format, Ta
         }
     }
 
-    private void Require(ImageProcess process)
+    private void Require(ImageProcess process, long lengthBytes)
     {
         if (process.Node.IsReadOnly)
             throw Refused(TargetTrouble.NotSupported, $"format {format} can only be read");
-        if (process.Node.LengthBytes != description.LengthBytes)
-            throw TargetException.WrongLength(description.Target, process.Node.LengthBytes, description.LengthBytes);
+        if (process.Node.LengthBytes != lengthBytes)
+            throw TargetException.WrongLength(description.Target, process.Node.LengthBytes, lengthBytes);
     }
 
     /// <summary>The image as QEMU's options, in the one spelling in which a path needs no escapes of its own.</summary>

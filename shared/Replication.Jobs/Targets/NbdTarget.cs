@@ -10,7 +10,12 @@ internal sealed class NbdTarget(TargetDescription description, TargetEnvironment
         if (!NbdAddress.TryParse(description.Target, out NbdAddress? address, out string? reason))
             throw Refused(TargetTrouble.NotSupported, reason);
         if (description.Format is not (null or RawTarget.Format))
-            throw Refused(TargetTrouble.NotSupported, $"format {description.Format} over NBD is not supported: serve the image with qemu-nbd, and name no format here");
+        {
+            string advice = "serve the image with qemu-nbd, and name no format here";
+            throw Refused(TargetTrouble.NotSupported, $"format {description.Format} over NBD is not supported: {advice}");
+        }
+
+
         if (description.Compress)
             throw Refused(TargetTrouble.NotSupported, "an NBD export cannot be compressed");
         if (description.BackingFile is not null)

@@ -21,6 +21,11 @@ internal sealed class QemuImg(string target, TargetEnvironment environment)
         await RunAsync(arguments, cancellationToken);
     }
 
+    /// <summary>Gives an image another length; what lies behind it is lost.</summary>
+    /// <exception cref="TargetException">In one line, in its words.</exception>
+    public Task ResizeAsync(string path, string format, long lengthBytes, CancellationToken cancellationToken) =>
+        RunAsync(["resize", "-q", "--shrink", "-f", format, path, lengthBytes.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+
     /// <param name="path">The image; nobody may be writing to it.</param>
     /// <param name="format">Null: what it looks like.</param>
     /// <param name="cancellationToken">Ends the program.</param>

@@ -28,7 +28,9 @@ internal sealed record TargetDescription
     /// <summary>Format of that file; null: raw.</summary>
     public string? BackingFormat { get; init; }
 
-    /// <summary>What lies below the image is a node of ours: the image is made and opened without a backing file, and what it does not hold reads as zeroes.</summary>
+    /// <summary>
+    /// What lies below the image is a node of ours: the image is made and opened without a backing file, and what it does not hold reads as zeroes.
+    /// </summary>
     public bool BackingIsNode { get; init; }
 
     /// <summary>What a command asks for.</summary>

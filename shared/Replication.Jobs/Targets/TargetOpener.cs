@@ -52,7 +52,7 @@ internal sealed class TargetOpener(TargetDescription description, TargetEnvironm
         }
 
         if (description is { Mode: TargetMode.Existing, Use: TargetUse.Part } && IncompleteMarker.IsPresent(path))
-            throw Refused(TargetTrouble.Incomplete, "an earlier backup has left it incomplete, so that a part on top of it would be worth nothing: begin with a full one");
+            throw Refused(TargetTrouble.Incomplete, "an earlier backup has left it incomplete, a part on top of it is worth nothing: begin with a full one");
         return file.Kind;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Replication.Block;
 using Replication.Block.Files;
 using Replication.Jobs.Commands;
@@ -55,7 +56,8 @@ public sealed class ImageTargetTests : IDisposable
 
         string map = await _world.QemuImgAsync("map", "--output=json", "-f", "qcow2", _world["target"]);
         Assert.Equal(1, map.Split("\"data\": true").Length - 1);
-        Assert.Contains("\"start\": 524288, \"length\": 524288, \"depth\": 0, \"present\": true, \"zero\": false, \"data\": true", map, StringComparison.Ordinal);
+        const string Held = "\"start\": 524288, \"length\": 524288, \"depth\": 0, \"present\": true, \"zero\": false, \"data\": true";
+        Assert.Contains(Held, map, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,7 +79,8 @@ public sealed class ImageTargetTests : IDisposable
     {
         await _world.QemuImgAsync("create", "-q", "-f", "vmdk", "-o", "subformat=streamOptimized", _world["target"], "4M");
         byte[] data = DeterministicRandom.Create().Bytes(256 << 10);
-        await using (BackupTarget target = await _world.OpenAsync(_world.Describe("target", "vmdk") with { Mode = TargetMode.Existing, Compress = true }))
+        TargetDescription description = _world.Describe("target", "vmdk") with { Mode = TargetMode.Existing, Compress = true };
+        await using (BackupTarget target = await _world.OpenAsync(description))
         {
             await target.Node.WriteAsync(1 << 20, data);
             await target.SealAsync();
@@ -133,7 +136,8 @@ public sealed class ImageTargetTests : IDisposable
         await using BackupTarget target = await _world.OpenAsync(description);
         await target.Node.WriteAsync(1 << 20, DeterministicRandom.Create().Bytes(128 << 10));
         List<(BlockRange Range, bool IsHeld)> depths = [];
-        await foreach ((BlockRange range, uint depth) in ((NbdClientNode)target.Node).ReadContextAsync(NbdContextNames.AllocationDepth, new BlockRange(0, TargetWorld.LengthBytes)))
+        var all = new BlockRange(0, TargetWorld.LengthBytes);
+        await foreach ((BlockRange range, uint depth) in target.Image!.ReadContextAsync(NbdContextNames.AllocationDepth, all))
             depths.Add((range, depth > 0));
         Assert.Equal(
         [
@@ -200,19 +204,47 @@ public sealed class ImageTargetTests : IDisposable
         Assert.Empty(Directory.GetFiles(world.Directory.Path));
     }
 
-    [Fact]
-    public async Task A_length_that_is_no_multiple_of_the_cluster_is_kept()
+    [Theory]
+    [InlineData(TargetMode.AbsolutePaths, false)]
+    [InlineData(TargetMode.AbsolutePaths, true)]
+    [InlineData(TargetMode.Existing, true)]
+    public async Task A_length_that_is_no_multiple_of_the_cluster_is_kept(TargetMode mode, bool compress)
     {
         const long LengthBytes = TargetWorld.LengthBytes + 1536;
-        TargetDescription description = _world.Describe("target", "qcow2") with { LengthBytes = LengthBytes };
+        TargetDescription description = _world.Describe("target", "qcow2") with { LengthBytes = LengthBytes, Mode = mode, Compress = compress };
+        if (mode == TargetMode.Existing)
+            await _world.QemuImgAsync("create", "-q", "-f", "qcow2", _world["target"], LengthBytes.ToString(CultureInfo.InvariantCulture));
         string reference;
         await using (BackupTarget target = await _world.OpenAsync(description))
         {
+            Assert.Equal(LengthBytes, target.Node.LengthBytes);
             reference = await _world.FillAsync(target.Node, LengthBytes);
+            Assert.True(BackupTarget.IsIncomplete(_world["target"]));
             await target.SealAsync();
         }
 
+        Assert.False(BackupTarget.IsIncomplete(_world["target"]));
         await VerifyAsync(reference, _world["target"], "qcow2");
+        Assert.Contains($"({LengthBytes} bytes)", await _world.QemuImgAsync("info", _world["target"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_format_that_cannot_be_given_another_length_is_refused_and_not_marked()
+    {
+        const long LengthBytes = TargetWorld.LengthBytes + 1536;
+        await _world.QemuImgAsync("create", "-q", "-f", "vmdk", _world["target"], LengthBytes.ToString(CultureInfo.InvariantCulture));
+        TargetDescription description = _world.Describe("target", "vmdk") with { LengthBytes = LengthBytes, Mode = TargetMode.Existing, Compress = true };
+        await _world.RefusedAsync(description, TargetTrouble.Failed);
+        Assert.False(BackupTarget.IsIncomplete(_world["target"]));
+    }
+
+    [Fact]
+    public async Task An_image_that_is_longer_until_it_is_closed_gets_its_length_back_without_a_seal()
+    {
+        const long LengthBytes = TargetWorld.LengthBytes + 1536;
+        await (await _world.OpenAsync(_world.Describe("target", "qcow2") with { LengthBytes = LengthBytes, Compress = true })).DisposeAsync();
+        Assert.True(BackupTarget.IsIncomplete(_world["target"]));
+        Assert.Contains($"({LengthBytes} bytes)", await _world.QemuImgAsync("info", _world["target"]), StringComparison.Ordinal);
     }
 
     [Fact]

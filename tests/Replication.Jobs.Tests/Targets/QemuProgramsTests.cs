@@ -8,7 +8,7 @@ public sealed class QemuProgramsTests
     [InlineData("qemu-img: /t: Could not open '/t': Permission denied\n", "NoPermission", "qemu-img: /t: Could not open '/t': Permission denied")]
     [InlineData("qemu-img: Could not open '/t': No such file or directory\n", "Missing", "qemu-img: Could not open '/t': No such file or directory")]
     [InlineData("\nqemu-img: Unknown driver 'x'\n", "UnknownFormat", "unknown format (qemu-img: Unknown driver 'x')")]
-    [InlineData("qemu-img: Block format 'vdi' does not support the option 'backing'", "Failed", "qemu-img: Block format 'vdi' does not support the option 'backing'")]
+    [InlineData("qemu-img: Block format 'vdi' has none\n", "Failed", "qemu-img: Block format 'vdi' has none")]
     [InlineData("", "Failed", "qemu-img: ended without a word")]
     [InlineData(
         "qemu-img: /t: Failed to get \"write\" lock\nIs another process using the image [/t]?\n", "InUse",

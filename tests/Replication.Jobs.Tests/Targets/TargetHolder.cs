@@ -7,7 +7,9 @@ namespace Replication.Jobs.Tests.Targets;
 /// <summary>
 /// This program in another role: with a path in its environment it is no test run but a node that has a target open, until it is killed.
 /// </summary>
-/// <remarks>Everything that runs on other threads is the library's: those would wait for the end of a module's initializer before they ran any code of it.</remarks>
+/// <remarks>
+/// Everything that runs on other threads is the library's: those would wait for the end of a module's initializer before they ran any code of it.
+/// </remarks>
 internal static class TargetHolder
 {
     public const string Variable = "REPLICATION_HOLD_TARGET";
