@@ -70,7 +70,8 @@ public sealed class QemuInteropTests : IAsyncLifetime
         // No e may follow a zero: QEMU does not know 0e5, which is a number in JSON and for us.
         byte[][] parts =
         [
-            .. "{|}|[|]|,|:|'a'|\"b\"|1|-2|0|-|.|5e|+|A|true|abc| |\n|\t|%|'|\"|\\|'execute'|'no-such'|'id'|\\n|\\u0041|\\ud800".Split('|').Select(Encoding.UTF8.GetBytes),
+            .. "{|}|[|]|,|:|'a'|\"b\"|1|-2|0|-|.|5e|+|A|true|abc| |\n|\t|%|'|\"|\\|'execute'|'no-such'|'id'|\\n|\\u0041|\\ud800"
+                .Split('|').Select(Encoding.UTF8.GetBytes),
             [0x01], [0x7F], [0xC3, 0xA9], [0xFE], [0xFF],
         ];
         Random random = DeterministicRandom.Create();

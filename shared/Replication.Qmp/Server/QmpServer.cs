@@ -81,7 +81,7 @@ public sealed class QmpServer : IAsyncDisposable
             catch (SocketException)
             {
                 // No descriptors or no memory just now, or a client that has gone again.
-                await Task.Delay(Limits.AcceptRest, _options.Time, CancellationToken.None);
+                await Task.Delay(Limits.AcceptRest, _options.Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
