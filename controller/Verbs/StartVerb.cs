@@ -55,7 +55,8 @@ internal sealed class StartVerb : Verb
             // A promoted secondary refuses before its primary is asked, so this is who can say where the two stand.
             throw new CliException(
                 ExitCode.Refused,
-                $"{e.Message}; the secondary is at {PositionOf(before[1])}, the primary at {PositionOf(before[0])}; docs/FAILURES.md says how the pair comes back",
+                $"{e.Message}; the secondary is at {PositionOf(before[1])}, the primary at {PositionOf(before[0])}; "
+                + "docs/FAILURES.md says how the pair comes back",
                 e);
         }
 

@@ -24,7 +24,8 @@ internal sealed class OverlayRoom(OverlayBudget main, OverlayBudget? spill)
     /// <summary>The error of a request that finds the limit reached.</summary>
     public BlockException Full(string node, BlockRange range) => new(
         BlockErrorKind.NoSpace, node, BlockOperation.Write, range,
-        $"the overlays are full ({main.UsedBytes} of {main.LimitBytes} bytes); a checkpoint empties them, a larger Overlay:Limit or an Overlay:Spill holds more",
+        $"the overlays are full ({main.UsedBytes} of {main.LimitBytes} bytes); a checkpoint empties them, "
+        + "a larger Overlay:Limit or an Overlay:Spill holds more",
         Errno.ENOSPC);
 
     /// <summary>A request found no room anywhere but in the reserve: the file system is full, or the limit is reached.</summary>

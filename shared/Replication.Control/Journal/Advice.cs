@@ -7,7 +7,8 @@ namespace Replication.Control.Journal;
 internal static class Advice
 {
     public static string For(FailureReport failure) => failure.Settled is not null
-        ? "The disks are equal again; the secondary's view is right again with the next checkpoint: take one (`coloctl checkpoint`) before you rely on a failover. "
+        ? "The disks are equal again; the secondary's view is right again with the next checkpoint: "
+            + "take one (`coloctl checkpoint`) before you rely on a failover. "
             + "What made the disks differ is not known: look at the device under the secondary disk, and for whoever else writes to it."
         : (failure.Errno == Errno.ENOSPC ? "There was no room left: make some. " : "") + For(failure.Case);
 

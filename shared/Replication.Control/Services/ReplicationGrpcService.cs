@@ -129,7 +129,8 @@ internal sealed class ReplicationGrpcService(IReplicationNode node, IEventStream
         {
             throw new VerbException(
                 VerbFailure.Refused,
-                $"failover of a {asked.ToString().ToLowerInvariant()} is refused: this node is a {status.RoleAndStage}; see whether the two addresses are exchanged");
+                $"failover of a {asked.ToString().ToLowerInvariant()} is refused: this node is a {status.RoleAndStage}; "
+                + "see whether the two addresses are exchanged");
         }
     }
 }

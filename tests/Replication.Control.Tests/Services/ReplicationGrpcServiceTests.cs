@@ -90,7 +90,8 @@ public sealed class ReplicationGrpcServiceTests
     public async Task A_failover_that_means_the_other_role_is_refused_and_changes_nothing()
     {
         await using ServiceHost host = await ServiceHost.StartAsync();
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await host.Verbs.FailoverAsync(new FailoverRequest { Mode = NodeRole.Primary }));
+        var request = new FailoverRequest { Mode = NodeRole.Primary };
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await host.Verbs.FailoverAsync(request));
         Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
         Assert.Contains("failover of a primary is refused: this node is a secondary in stage running", refused.Status.Detail, StringComparison.Ordinal);
         Assert.Null(host.Node.Called);

@@ -155,11 +155,12 @@ public sealed class FrozenPrimaryTests
         const string Question = nameof(IReplicationPeer.GetPositionAsync);
         if (freeze == Freeze.AfterTheAnswer)
         {
-            pair.ToSecondary.AfterCallOf = (Question, () =>
+            Action promoteAndFreeze = () =>
             {
                 Promote(pair);
                 _time.Jump(s_freeze);
-            });
+            };
+            pair.ToSecondary.AfterCallOf = (Question, promoteAndFreeze);
             await begin();
             return;
         }

@@ -62,13 +62,12 @@ public sealed class UndecidedPromotionTests
         pair.ToPrimary.IsCut = false;
         Task<FailoverResult>? second = null;
         // The answer that nothing has come of the promotion is on its way while the next one is asked for.
-        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.GetPositionAsync), () =>
+        Action askAgain = () =>
         {
-            if (second is not null)
-                return;
             pair.SecondaryFaults.Add("node=record op=write count=1 break=again");
             second = pair.Secondary!.FailoverAsync(force: true, default);
-        });
+        };
+        pair.ToSecondary.AfterCallOf = (nameof(IReplicationPeer.GetPositionAsync), askAgain);
         await UntilAsync(() => second is not null);
         await pair.SecondaryFaults.Breakpoint("again").WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
         for (int i = 0; i < 8; i++)
