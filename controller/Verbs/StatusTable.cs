@@ -41,10 +41,9 @@ internal static class StatusTable
             console.Write(disks);
         if (AreTwoHeads(reports))
         {
-            console.MarkupLineInterpolated(
-                $"""
-                [red]Two heads[/]: the primary goes on alone and the secondary has been promoted; each serves its guest. docs/FAILURES.md says how to get out of it
-                """);
+            console.MarkupLine(
+                "[red]Two heads[/]: the primary goes on alone and the secondary has been promoted; each serves its guest. "
+                + "docs/FAILURES.md says how to get out of it");
         }
     }
 

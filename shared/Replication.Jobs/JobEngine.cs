@@ -38,7 +38,8 @@ public sealed partial class JobEngine
         CheckSpeed(options.SpeedBytesPerSecond);
         if (options.Id is { } id && !IsWellFormed(id))
         {
-            throw Refused($"'{id}' is no name of a job: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most; give another one");
+            throw Refused(
+                $"'{id}' is no name of a job: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most; give another one");
         }
 
         lock (_sync)

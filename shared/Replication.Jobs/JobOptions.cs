@@ -3,7 +3,7 @@ namespace Replication.Jobs;
 /// <summary>What every job is created with; QEMU's defaults.</summary>
 public sealed record JobOptions
 {
-    /// <summary>Letters, digits, <c>-</c>, <c>.</c> and <c>_</c>, a letter first; null: a job of the node's own, which nobody sees or asks for anything.</summary>
+    /// <summary>Letters, digits, <c>-</c>, <c>.</c> and <c>_</c>, a letter first; null: a job of the node's own, which nobody sees.</summary>
     public required string? Id { get; init; }
 
     public required JobType Type { get; init; }

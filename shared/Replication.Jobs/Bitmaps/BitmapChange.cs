@@ -3,8 +3,10 @@ using System.Text;
 
 namespace Replication.Jobs.Bitmaps;
 
-/// <summary>What is done to bitmaps at one moment: nothing of it counts before <see cref="Commit"/>, and nothing is left after <see cref="RollBack"/>.</summary>
-/// <remarks>No change of a disk may be under way from the first verb to the end, and no other change of bitmaps. A verb that is refused changes nothing.</remarks>
+/// <summary>What is done to bitmaps at one moment: nothing counts before <see cref="Commit"/>, and nothing is left after <see cref="RollBack"/>.</summary>
+/// <remarks>
+/// No change of a disk may be under way from the first verb to the end, nor another change of bitmaps. A verb that is refused changes nothing.
+/// </remarks>
 internal sealed class BitmapChange
 {
     /// <summary>QEMU's, for images without clusters of their own.</summary>
@@ -148,7 +150,8 @@ internal sealed class BitmapChange
         DirtyBitmap bitmap = Require(disk, name);
         RefuseBusy(bitmap, what);
         return bitmap.IsInconsistent
-            ? throw Refused($"bitmap '{name}' of disk '{disk}' is inconsistent, it may lack marks, and cannot be {what}; remove it, and begin again with a full backup")
+            ? throw Refused($"bitmap '{name}' of disk '{disk}' is inconsistent, it may lack marks, and cannot be {what}; "
+                + "remove it, and begin again with a full backup")
             : bitmap;
     }
 

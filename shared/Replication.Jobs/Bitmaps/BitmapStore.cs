@@ -35,7 +35,7 @@ internal sealed class BitmapStore : IAsyncDisposable
             _recorders.Add(name, new BitmapRecorder(disk));
     }
 
-    /// <summary>Opens what the directory holds. What a kill has left frozen is taken back; what cannot be read, or is of another boot, is inconsistent.</summary>
+    /// <summary>Opens what is there. What a kill has left frozen is taken back; what cannot be read, or is of another boot, is inconsistent.</summary>
     /// <param name="files">The state directory.</param>
     /// <param name="disks">Each disk, by name; nobody uses them yet.</param>
     /// <param name="bootId">The machine's boot.</param>

@@ -236,7 +236,8 @@ public sealed class BackupCommandTests : IAsyncLifetime
         disk.Source.Immediate.Add(BlockOperation.Read);
         _world.Jobs.Engine.Resume("disk0");
         Assert.Equal(0, _world.Jobs.ResultOf("disk0"));
-        Assert.Equal((0, false, true), (_world.Bitmap("disk0", "b0").CountBytes, _world.Bitmap("disk0", "b0").IsBusy, _world.Bitmap("disk0", "b0").IsRecording));
+        Jobs.Bitmaps.BitmapInfo ended = _world.Bitmap("disk0", "b0");
+        Assert.Equal((0, false, true), (ended.CountBytes, ended.IsBusy, ended.IsRecording));
         await BlockAssert.FilledAsync(_world.Target("t").Memory, new BlockRange(1 << 20, 512), 0xAB);
         _world.CheckNothingIsLeft();
     }

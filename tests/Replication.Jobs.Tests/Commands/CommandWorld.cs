@@ -35,7 +35,8 @@ internal sealed class CommandWorld : IJobHost
         var world = new CommandWorld();
         foreach (string name in disks)
             world._disks.Add(name, new TestDisk(name, world.Gate));
-        world.Bitmaps = await BitmapStore.OpenAsync(world._files, world._disks.ToDictionary(disk => disk.Key, disk => disk.Value.Job.Node), world._boot, durable: false);
+        world.Bitmaps = await BitmapStore.OpenAsync(
+            world._files, world._disks.ToDictionary(disk => disk.Key, disk => disk.Value.Job.Node), world._boot, durable: false);
         world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Gate, world.Jobs.Time);
         return world;
     }
