@@ -54,8 +54,14 @@ internal sealed partial class PrimaryRole
     {
         try
         {
-            while (!await IsPromotionDecidedAsync(lease, (await AskAsync(Limits.PositionQuestionDeadline)).Position))
+            while (true)
+            {
+                long askedAt = Time.GetTimestamp();
+                PeerAnswer answer = await AskAsync(Options.Mirror.Deadline);
+                if (await IsPromotionDecidedAsync(lease, answer.Position, askedAt))
+                    return;
                 await Task.Delay(Limits.PositionQuestionInterval, Time, _stopping.Token);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -64,7 +70,7 @@ internal sealed partial class PrimaryRole
     }
 
     /// <summary>True where nothing is left to be asked: by this answer, or because the hold is another one's by now, which was asked for.</summary>
-    private async Task<bool> IsPromotionDecidedAsync(ITimer lease, PeerPosition? position)
+    private async Task<bool> IsPromotionDecidedAsync(ITimer lease, PeerPosition? position, long askedAt)
     {
         using (await _changes.EnterAsync())
         {
@@ -73,6 +79,9 @@ internal sealed partial class PrimaryRole
             if (position is null)
                 return false;
             await JudgeUnderChangesAsync(position);
+            // Frozen since it asked, this process has an answer from before: the next promotion may have come since.
+            if (_stage != NodeStage.Fenced && Time.GetElapsedTime(askedAt) > Options.Mirror.Deadline + Limits.LossRecordPatience)
+                return false;
             lease.Dispose();
             _promotionLease = null;
         }
