@@ -13,7 +13,7 @@ namespace Replication.Jobs.Bitmaps;
 /// <para>The catalogue says which files count. No verb clears marks in a file that the catalogue names: whatever takes marks away writes a new file, and one
 /// replacement of the catalogue puts it in force, for one bitmap or for several.</para>
 /// </remarks>
-internal sealed class BitmapStore : IAsyncDisposable
+public sealed class BitmapStore : IAsyncDisposable
 {
     private const string FilePrefix = "bitmap-";
 
@@ -72,11 +72,11 @@ internal sealed class BitmapStore : IAsyncDisposable
     }
 
     /// <summary>Begins a change; see <see cref="BitmapChange"/>.</summary>
-    public BitmapChange Begin() => new(this, [.. _bitmaps]);
+    internal BitmapChange Begin() => new(this, [.. _bitmaps]);
 
     /// <summary>Puts on record that these give way to their successors, all of them or, where it fails, none.</summary>
     /// <exception cref="IOException">It could not be recorded.</exception>
-    public void Decide(IReadOnlyList<FrozenBitmap> bitmaps) => Record(_bitmaps, [.. bitmaps.Select(frozen => frozen.Bitmap)]);
+    internal void Decide(IReadOnlyList<FrozenBitmap> bitmaps) => Record(_bitmaps, [.. bitmaps.Select(frozen => frozen.Bitmap)]);
 
     public async ValueTask DisposeAsync()
     {

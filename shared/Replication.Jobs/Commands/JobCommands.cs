@@ -10,7 +10,7 @@ namespace Replication.Jobs.Commands;
 /// A command is a transaction of one action. Targets are opened first, for that may take long; then all disks are held still, and everything that the actions
 /// do has that one moment. The actions are prepared in order, and undone in reverse where a later one fails.
 /// </remarks>
-internal sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
+public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
 {
     private static readonly BlockRange s_turn = new(0, 1);
 

@@ -22,6 +22,12 @@ public static class EventTypes
     public const string OverlayHardLimit = "overlay-hard-limit";
     public const string Error = "error";
     public const string RoleChanged = "role-changed";
+    public const string JobStatusChange = "job-status-change";
+    public const string JobReady = "job-ready";
+    public const string JobPending = "job-pending";
+    public const string JobCompleted = "job-completed";
+    public const string JobCancelled = "job-cancelled";
+    public const string JobError = "job-error";
     public const string EventsLost = "events-lost";
 }
 

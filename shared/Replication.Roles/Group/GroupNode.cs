@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.State;
+using Replication.Roles.Jobs;
 using Replication.Roles.Primary;
 using Replication.Roles.Secondary;
 
@@ -13,9 +14,10 @@ public sealed class GroupNode : IReplicationNode
 
     private readonly IReadOnlyList<BlockNode> _disks;
 
-    internal GroupNode(RoleContext context, INodeRole role, IReadOnlyList<BlockNode> disks)
+    internal GroupNode(RoleContext context, INodeRole role, NodeJobs jobs, IReadOnlyList<BlockNode> disks)
     {
         _disks = disks;
+        Jobs = jobs;
         _context = context;
         _role = role;
     }
@@ -27,6 +29,9 @@ public sealed class GroupNode : IReplicationNode
     public static Task<GroupNode> OpenAsync(NodeOptions options, NodeServices services) => NodeOpening.OpenAsync(options, services);
 
     public NodeRole Role => _context.State.Role;
+
+    /// <summary>The node's block jobs and dirty bitmaps.</summary>
+    public NodeJobs Jobs { get; }
 
     /// <summary>The disks as this node's guest sees them.</summary>
     public ExportCatalog GuestExports => _role.GuestExports;
@@ -107,6 +112,7 @@ public sealed class GroupNode : IReplicationNode
     public async ValueTask DisposeAsync()
     {
         await _role.DisposeAsync();
+        await Jobs.DisposeAsync();
         foreach (BlockNode disk in _disks)
         {
             await FlushAsync(disk);

@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.State;
+using Replication.Roles.Jobs;
 using Replication.Roles.Primary;
 using Replication.Roles.Secondary;
 
@@ -43,10 +44,13 @@ internal static class NodeOpening
                 Random = services.Random,
                 Decorate = services.Decorate,
             };
+            NodeJobs jobs = await NodeJobs.OpenAsync(context, services, [.. options.Disks.Zip(disks, (disk, opened) => (disk, opened.Node))]);
+            opened.Push(jobs);
+            (string Name, BlockNode Node)[] watched = [.. disks.Select(disk => (disk.Name, jobs.NodeOf(disk.Name)))];
             INodeRole role = state.Role == NodeRole.Primary
-                ? await PrimaryRole.OpenAsync(context, disks)
-                : await SecondaryRole.OpenAsync(context, disks, services);
-            return new GroupNode(context, role, [.. disks.Select(disk => disk.Node)]);
+                ? await PrimaryRole.OpenAsync(context, watched)
+                : await SecondaryRole.OpenAsync(context, watched, services);
+            return new GroupNode(context, role, jobs, [.. disks.Select(disk => disk.Node)]);
         }
         catch
         {

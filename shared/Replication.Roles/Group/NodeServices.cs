@@ -1,5 +1,7 @@
 using Replication.Block;
 using Replication.Block.Files;
+using Replication.Jobs;
+using Replication.Jobs.Commands;
 using Replication.Roles.Mirror;
 
 namespace Replication.Roles;
@@ -28,6 +30,13 @@ public sealed record NodeServices
 
     /// <summary>Opens and locks a disk.</summary>
     public required Func<DiskOptions, BlockNode> OpenDisk { get; init; }
+
+    /// <summary>Opens the target of a backup of so many bytes, or makes it.</summary>
+    public Func<BackupCommand, long, CancellationToken, ValueTask<IBackupTarget>> OpenTarget { get; init; } = (command, _, _) =>
+        throw new JobException(JobErrorClass.GenericError, $"{command.Target}: this node has no way to a target");
+
+    /// <summary>Runs the work of a job away from its caller's thread: it may read and write for hours without ever waiting.</summary>
+    public Func<Func<Task>, Task> RunApart { get; init; } = Task.Run;
 
     /// <summary>Puts a node in front of another, by the other's name: fault nodes, for tests. Without it nothing stands in between.</summary>
     public Func<BlockNode, BlockNode> Decorate { get; init; } = node => node;

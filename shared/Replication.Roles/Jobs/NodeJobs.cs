@@ -1,0 +1,68 @@
+using Replication.Block;
+using Replication.Block.Locks;
+using Replication.Block.Snapshots;
+using Replication.Block.State;
+using Replication.Jobs;
+using Replication.Jobs.Bitmaps;
+using Replication.Jobs.Commands;
+
+namespace Replication.Roles.Jobs;
+
+/// <summary>A node's block jobs and dirty bitmaps: the one implementation behind every door.</summary>
+/// <remarks>
+/// Between the roles and the disks: the nodes that ask before each change stand below whatever role the node has, and their gate is not the role's. So a
+/// backup has its moment while a checkpoint holds the guest or a mirror does not answer.
+/// </remarks>
+public sealed class NodeJobs : IJobHost, IAsyncDisposable
+{
+    private readonly NodeServices _services;
+    private readonly IReadOnlyList<JobDisk> _disks;
+    private readonly BitmapStore _bitmaps;
+
+    private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<JobDisk> disks, GroupGate gate, BitmapStore bitmaps)
+    {
+        (_services, _disks, _bitmaps) = (services, disks, bitmaps);
+        Engine = new JobEngine(new JobJournal(context.Journal), context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
+        Commands = new JobCommands(Engine, bitmaps, this, gate, context.Time);
+    }
+
+    /// <summary>The jobs, and their verbs.</summary>
+    public JobEngine Engine { get; }
+
+    /// <summary>Backups, changes of bitmaps, and transactions of both.</summary>
+    public JobCommands Commands { get; }
+
+    IReadOnlyList<JobDisk> IJobHost.Disks => _disks;
+
+    /// <summary>The dirty bitmaps of a disk.</summary>
+    public IReadOnlyList<BitmapInfo> QueryBitmaps(string disk) => _bitmaps.Query(disk);
+
+    /// <summary>Puts a node that asks in front of each disk, and opens the bitmaps. Nobody uses the disks yet.</summary>
+    /// <exception cref="StateException">The list of bitmaps cannot be read.</exception>
+    internal static async Task<NodeJobs> OpenAsync(RoleContext context, NodeServices services, IReadOnlyList<(DiskOptions Options, BlockNode Node)> disks)
+    {
+        var gate = new GroupGate(context.Time);
+        JobDisk[] watched =
+        [
+            .. disks.Select(disk => new JobDisk(
+                disk.Options.Name, new BeforeWriteNode(disk.Node.Name, disk.Node, gate), disk.Node, Path.GetFullPath(disk.Options.Path))),
+        ];
+        BitmapStore bitmaps = await BitmapStore.OpenAsync(
+            context.State.Directory.Files, watched.ToDictionary(disk => disk.Name, disk => disk.Node), services.BootId(),
+            context.Options.Durability == Durability.Power);
+        return new NodeJobs(context, services, watched, gate, bitmaps);
+    }
+
+    /// <summary>A disk as the role is to use it.</summary>
+    internal BlockNode NodeOf(string disk) => _disks.First(known => known.Name == disk).Node;
+
+    ValueTask<IBackupTarget> IJobHost.OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) =>
+        _services.OpenTarget(command, lengthBytes, cancellationToken);
+
+    /// <summary>Cancels what runs, and closes the bitmaps. The role has ended: nobody writes any more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Engine.EndAsync();
+        await _bitmaps.DisposeAsync();
+    }
+}
