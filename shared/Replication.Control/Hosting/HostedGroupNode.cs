@@ -1,6 +1,7 @@
 using Replication.Block.State;
 using Replication.Nbd;
 using Replication.Roles;
+using Replication.Roles.Jobs;
 
 namespace Replication.Control.Hosting;
 
@@ -14,6 +15,8 @@ internal sealed class HostedGroupNode : IHostedNode
     public IReplicationNode Verbs => _node;
 
     public NodeRole Role => _node.Role;
+
+    public NodeJobs? Jobs => _node.Jobs;
 
     public INbdExportCatalog GuestExports => _node.GuestExports;
 

@@ -1,6 +1,7 @@
 using Replication.Block.State;
 using Replication.Nbd;
 using Replication.Roles;
+using Replication.Roles.Jobs;
 
 namespace Replication.Control.Hosting;
 
@@ -10,6 +11,9 @@ internal interface IHostedNode : IAsyncDisposable
     IReplicationNode Verbs { get; }
 
     NodeRole Role { get; }
+
+    /// <summary>Its block jobs and dirty bitmaps; null: it has none, as a test's.</summary>
+    NodeJobs? Jobs { get; }
 
     INbdExportCatalog GuestExports { get; }
 

@@ -107,6 +107,7 @@ internal sealed class RunningNode : IAsyncDisposable
             ConnectPeer = peers.Connect,
             ConnectMirror = address => new NbdMirrorTransport(NbdAddress.Parse(address)),
             OpenDisk = disks.Take,
+            OpenTarget = new BackupTargets(_options, listeners, workers).OpenAsync,
             Decorate = faults is null ? node => node : faults.Decorate,
         }, listeners));
         if (node.Role == NodeRole.Secondary && _options.MissingForSecondary is { } missing)

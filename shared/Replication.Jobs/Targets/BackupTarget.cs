@@ -9,7 +9,7 @@ namespace Replication.Jobs.Targets;
 /// A file is marked as incomplete from before its first change until it is sealed; who closes it without that leaves the mark. Sealing is: everything on
 /// stable storage, then the mark goes, durably.
 /// </remarks>
-internal sealed class BackupTarget : IBackupTarget
+public sealed class BackupTarget : IBackupTarget
 {
     private readonly Func<ValueTask> _closeAsync;
     private bool _isClosed;
@@ -21,7 +21,7 @@ internal sealed class BackupTarget : IBackupTarget
     /// <param name="clusterBytes">The unit in which the format grows; 0: none, or not known.</param>
     /// <param name="marker">Set; null: this target has none.</param>
     /// <param name="closeAsync">Closes the node and what is behind it.</param>
-    public BackupTarget(BlockNode node, string identity, string format, int clusterBytes, IncompleteMarker? marker, Func<ValueTask> closeAsync)
+    internal BackupTarget(BlockNode node, string identity, string format, int clusterBytes, IncompleteMarker? marker, Func<ValueTask> closeAsync)
     {
         (Node, Identity, Format, _marker, _closeAsync) = (node, identity, format, marker, closeAsync);
         ClusterBytes = Math.Max(Limits.ClusterBytes, clusterBytes);
@@ -51,7 +51,7 @@ internal sealed class BackupTarget : IBackupTarget
 
     /// <summary>Opens, or makes, what was described. Refusals come before what was there is changed, but for those that only QEMU can tell.</summary>
     /// <exception cref="TargetException">In one line, why not.</exception>
-    public static Task<BackupTarget> OpenAsync(TargetDescription description, TargetEnvironment environment, CancellationToken cancellationToken = default) =>
+    internal static Task<BackupTarget> OpenAsync(TargetDescription description, TargetEnvironment environment, CancellationToken cancellationToken = default) =>
         new TargetOpener(description, environment).OpenAsync(cancellationToken);
 
     /// <summary>Opens, or makes, what a command asks for.</summary>

@@ -4,7 +4,7 @@ using Replication.Nbd;
 namespace Replication.Jobs.Targets;
 
 /// <summary>What opening a target needs of the node.</summary>
-internal sealed record TargetEnvironment
+public sealed record TargetEnvironment
 {
     /// <summary>Who waits for devices.</summary>
     public required BlockingWorkers Workers { get; init; }

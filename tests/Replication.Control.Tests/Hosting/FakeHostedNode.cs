@@ -3,6 +3,7 @@ using Replication.Control.Hosting;
 using Replication.Control.Tests.Services;
 using Replication.Nbd;
 using Replication.Roles;
+using Replication.Roles.Jobs;
 using Replication.Testing;
 
 namespace Replication.Control.Tests.Hosting;
@@ -28,6 +29,8 @@ internal sealed class FakeHostedNode(NodeOptions options, NodeServices services)
     public IReplicationNode Verbs { get; } = new FakeNode();
 
     public NodeRole Role { get; init; } = options.InitialRole;
+
+    public NodeJobs? Jobs => null;
 
     public NbdExport Disk { get; init; } = new("disk0", new MemoryNode(1 << 20));
 

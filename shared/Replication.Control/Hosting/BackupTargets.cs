@@ -1,0 +1,46 @@
+using System.Net;
+using Replication.Block;
+using Replication.Control.Options;
+using Replication.Jobs.Commands;
+using Replication.Jobs.Targets;
+using Replication.Nbd;
+
+namespace Replication.Control.Hosting;
+
+/// <summary>Opens what backups write to, and keeps them from what the node itself uses: its disks, its state, its overlays, its exports.</summary>
+internal sealed class BackupTargets(HostOptions options, Listeners listeners, BlockingWorkers workers)
+{
+    public async ValueTask<IBackupTarget> OpenAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken)
+    {
+        var environment = new TargetEnvironment { Workers = workers, OwnFiles = OwnFiles(), IsOwnExport = IsOwnExport };
+        return await BackupTarget.OpenAsync(command, lengthBytes, environment, cancellationToken);
+    }
+
+    /// <summary>As they are now: overlays and bitmaps come and go.</summary>
+    private List<string> OwnFiles()
+    {
+        List<string> own = [.. options.Node.Disks.Select(disk => disk.Path)];
+        foreach (string? directory in new[] { options.Node.StateDirectory, options.Node.Overlay?.Directory, options.Node.Overlay?.SpillDirectory })
+        {
+            if (directory is not null && Directory.Exists(directory))
+                own.AddRange(Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories));
+        }
+
+        return own;
+    }
+
+    private bool IsOwnExport(NbdAddress address) =>
+        listeners.Guest.Concat(listeners.Mirror).Any(listener => LeadTo(address, listener.LocalAddress));
+
+    private static bool LeadTo(NbdAddress address, NbdAddress listener)
+    {
+        if (listener.IsUnix)
+            return address.IsUnix && Path.GetFullPath(address.SocketPath) == Path.GetFullPath(listener.SocketPath);
+        if (address.IsUnix || address.Port != listener.Port)
+            return false;
+        return address.Host == listener.Host || (address.IsLoopback && (listener.IsLoopback || IsAny(listener.Host)));
+    }
+
+    private static bool IsAny(string host) =>
+        IPAddress.TryParse(host, out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+}
