@@ -32,13 +32,12 @@ internal static class BackupRules
 
     /// <summary>Those that depend on the target.</summary>
     /// <returns>The unit of copying, in bytes.</returns>
-    public static int CheckCopy(BackupCommand command, int targetClusterBytes)
+    public static int CheckCopy(BackupCommand command, int targetClusterBytes, int smallestClusterBytes)
     {
-        const int smallest = 64 << 10;
         const int largest = 64 << 20;
         if (command.MinClusterBytes != 0 && (!BitOperations.IsPow2(command.MinClusterBytes) || command.MinClusterBytes is < 0 or > largest))
             throw Refused($"a min-cluster-size of {command.MinClusterBytes} bytes is none: it must be a power of two, {largest} at most, or 0");
-        int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallest, targetClusterBytes));
+        int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallestClusterBytes, targetClusterBytes));
         if (command.MaxWorkers < 1)
             throw Refused($"max-workers must be 1 or more, not {command.MaxWorkers}");
         if (command.MaxChunkBytes < 0)

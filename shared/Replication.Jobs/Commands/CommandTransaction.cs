@@ -60,7 +60,7 @@ internal sealed class CommandTransaction(
         if (backup.Target.Identity == disk.Identity)
             throw Refused($"the target of a backup of disk '{disk.Name}' is the disk itself; give another one");
         backup.Claim(claims, backup.Target.Identity, $"target '{asked.Target}'");
-        backup.ClusterBytes = BackupRules.CheckCopy(backup.Command, backup.Target.ClusterBytes);
+        backup.ClusterBytes = BackupRules.CheckCopy(backup.Command, backup.Target.ClusterBytes, host.SmallestClusterBytes);
         if (backup.Target.Node.LengthBytes != disk.Source.LengthBytes)
         {
             throw Refused($"target '{asked.Target}' has {backup.Target.Node.LengthBytes} bytes, disk '{disk.Name}' has "

@@ -15,6 +15,9 @@ public interface IJobHost
     /// <summary>The disks that jobs may read now.</summary>
     IReadOnlyList<JobDisk> Disks { get; }
 
+    /// <summary>The smallest unit of copying, a power of two; QEMU's, but for who has disks that are smaller.</summary>
+    int SmallestClusterBytes => 64 << 10;
+
     /// <summary>Opens the target of a backup, or makes it.</summary>
     /// <exception cref="JobException">It cannot be.</exception>
     ValueTask<IBackupTarget> OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken);

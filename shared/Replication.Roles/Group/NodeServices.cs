@@ -35,6 +35,9 @@ public sealed record NodeServices
     public Func<BackupCommand, long, CancellationToken, ValueTask<IBackupTarget>> OpenTarget { get; init; } = (command, _, _) =>
         throw new JobException(JobErrorClass.GenericError, $"{command.Target}: this node has no way to a target");
 
+    /// <summary>The smallest unit of copying of a backup, QEMU's; a power of two. A simulator's disks are smaller.</summary>
+    public int SmallestClusterBytes { get; init; } = 64 << 10;
+
     /// <summary>Runs the work of a job away from its caller's thread: it may read and write for hours without ever waiting.</summary>
     public Func<Func<Task>, Task> RunApart { get; init; } = Task.Run;
 

@@ -34,6 +34,8 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
 
     IReadOnlyList<JobDisk> IJobHost.Disks => _disks;
 
+    int IJobHost.SmallestClusterBytes => _services.SmallestClusterBytes;
+
     /// <summary>The dirty bitmaps of a disk.</summary>
     public IReadOnlyList<BitmapInfo> QueryBitmaps(string disk) => _bitmaps.Query(disk);
 
