@@ -38,7 +38,10 @@ internal sealed class Job(JobOptions options, JobWork work, RateLimit rate)
 
     public JobInfo Info => new(
         Options.Id ?? "", Options.Type, Status, Volatile.Read(ref _offsetBytes), Volatile.Read(ref _lengthBytes), Rate.BytesPerSecond,
-        Pauses > 0, Status is JobStatus.Running or JobStatus.Ready && Resting is null, IoStatus, Options.AutoFinalize, Options.AutoDismiss, Failure);
+        Pauses > 0, Status is JobStatus.Running or JobStatus.Ready && Resting is null, IoStatus, Options.AutoFinalize, Options.AutoDismiss, Failure)
+    {
+        Backup = Options.Backup,
+    };
 
     public void Become(JobStatus status)
     {

@@ -35,20 +35,10 @@ public sealed partial class JobEngine
     /// <exception cref="JobException">Its name is none, or taken; its speed is negative; there are too many.</exception>
     public void Create(JobTransaction transaction, JobOptions options, JobWork work)
     {
-        CheckSpeed(options.SpeedBytesPerSecond);
-        if (options.Id is { } id && !IsWellFormed(id))
-        {
-            throw Refused(
-                $"'{id}' is no name of a job: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most; give another one");
-        }
-
         lock (_sync)
         {
             Invariant.Check(!transaction.HasBegun, "a job is created in a transaction that has begun");
-            if (options.Id is not null && _jobs.Exists(job => job.Options.Id == options.Id))
-                throw Refused($"there is a job '{options.Id}' already; dismiss it, or give the new one another name");
-            if (_jobs.Count >= Limits.Jobs)
-                throw Refused($"there are {Limits.Jobs} jobs already; dismiss those that have concluded");
+            CheckNewUnderLock(options.Id, options.SpeedBytesPerSecond);
             var created = new Job(options, work, new RateLimit(_time) { BytesPerSecond = options.SpeedBytesPerSecond }) { Transaction = transaction };
             _jobs.Add(created);
             transaction.Jobs.Add(created);
@@ -56,6 +46,14 @@ public sealed partial class JobEngine
         }
 
         _outbox.Tell();
+    }
+
+    /// <summary>For who has to change something before a job can be created: whether it could be now.</summary>
+    /// <exception cref="JobException">It could not.</exception>
+    public void CheckNew(string? id, long speedBytesPerSecond)
+    {
+        lock (_sync)
+            CheckNewUnderLock(id, speedBytesPerSecond);
     }
 
     /// <summary>Takes the jobs of a transaction that will not begin out of the list: nothing of them has run.</summary>
@@ -151,6 +149,21 @@ public sealed partial class JobEngine
     {
         foreach (Action wakeUp in wakeUps)
             wakeUp();
+    }
+
+    private void CheckNewUnderLock(string? id, long speedBytesPerSecond)
+    {
+        CheckSpeed(speedBytesPerSecond);
+        if (id is not null && !IsWellFormed(id))
+        {
+            throw Refused(
+                $"'{id}' is no name of a job: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most; give another one");
+        }
+
+        if (id is not null && _jobs.Exists(job => job.Options.Id == id))
+            throw Refused($"there is a job '{id}' already; dismiss it, or give the new one another name");
+        if (_jobs.Count >= Limits.Jobs)
+            throw Refused($"there are {Limits.Jobs} jobs already; dismiss those that have concluded");
     }
 
     private static void CheckSpeed(long bytesPerSecond)

@@ -15,4 +15,8 @@ namespace Replication.Jobs;
 /// <param name="Failure">Why it has not succeeded; null as long as it may.</param>
 public sealed record JobInfo(
     string Id, JobType Type, JobStatus Status, long OffsetBytes, long LengthBytes, long SpeedBytesPerSecond, bool IsPaused, bool IsBusy, IoStatus IoStatus,
-    bool AutoFinalize, bool AutoDismiss, JobFailure? Failure);
+    bool AutoFinalize, bool AutoDismiss, JobFailure? Failure)
+{
+    /// <summary>Of a backup: what was asked for, and its moment; null for other jobs.</summary>
+    public JobBackup? Backup { get; init; }
+}

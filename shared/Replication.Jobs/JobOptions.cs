@@ -8,6 +8,9 @@ public sealed record JobOptions
 
     public required JobType Type { get; init; }
 
+    /// <summary>Of a backup; null for other jobs.</summary>
+    public JobBackup? Backup { get; init; }
+
     /// <summary>Bytes a second; 0: no limit.</summary>
     public long SpeedBytesPerSecond { get; init; }
 

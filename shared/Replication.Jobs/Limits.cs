@@ -15,6 +15,12 @@ internal static class Limits
     /// <summary>The longest piece that a backup reads and writes at once: its memory is this for each worker.</summary>
     public const int CopyBytes = 1 << 20;
 
+    /// <summary>The longest piece that the kernel is asked to copy at once, QEMU's: a pause and a cancellation wait for it.</summary>
+    public const int OffloadBytes = 16 << 20;
+
+    /// <summary>Characters of a node's name, QEMU's.</summary>
+    public const int NodeNameLength = 31;
+
     /// <summary>Jobs in the list, concluded ones that nobody has dismissed included: each holds its disk's blockers and its target.</summary>
     public const int Jobs = 256;
 

@@ -29,7 +29,7 @@ internal sealed partial class PointInTime
             if (Broken is { } broken)
                 throw broken;
             long copiedBytes = 0;
-            for (BlockRange run = Claim(clusters, _buffers.LengthBytes); !run.IsEmpty; run = Claim(clusters, _buffers.LengthBytes))
+            for (BlockRange run = Claim(clusters); !run.IsEmpty; run = Claim(clusters))
             {
                 await CopyClaimedAsync(run);
                 copiedBytes += run.LengthBytes;

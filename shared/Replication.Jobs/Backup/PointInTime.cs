@@ -130,7 +130,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         Enter();
         try
         {
-            for (BlockRange run = Claim(clusters, _buffers.LengthBytes); !run.IsEmpty; run = Claim(clusters, _buffers.LengthBytes))
+            for (BlockRange run = Claim(clusters); !run.IsEmpty; run = Claim(clusters))
                 await CopyClaimedAsync(run);
             return null;
         }
@@ -146,8 +146,9 @@ internal sealed partial class PointInTime : IBeforeWrite
     }
 
     /// <summary>Takes the first run of clusters of a range that are to be copied out of the map; the caller holds their lock. Empty: there is none.</summary>
-    private BlockRange Claim(BlockRange clusters, int mostBytes)
+    private BlockRange Claim(BlockRange clusters)
     {
+        int mostBytes = _options.Offload is { IsPossible: true } ? Limits.OffloadBytes : _buffers.LengthBytes;
         long end = First(clusters) + Count(clusters);
         long first = _toCopy.NextSet(First(clusters), end);
         if (first == end)

@@ -22,6 +22,12 @@ public sealed record BackupCommand
     /// <summary>Whether the target is made.</summary>
     public TargetMode Mode { get; init; } = TargetMode.AbsolutePaths;
 
+    /// <summary>The backing file of an image that is made, as it is written into it; null: none. Ours: QEMU takes the source's.</summary>
+    public string? BackingFile { get; init; }
+
+    /// <summary>Format of that file; null: raw.</summary>
+    public string? BackingFormat { get; init; }
+
     /// <summary>Bytes a second; 0: no limit.</summary>
     public long SpeedBytesPerSecond { get; init; }
 
@@ -40,9 +46,18 @@ public sealed record BackupCommand
     /// <summary>Zero: no limit.</summary>
     public TimeSpan CbwTimeout { get; init; }
 
+    /// <summary>Blocks that are in the target are discarded in the source. Refused for a disk that has a guest.</summary>
+    public bool DiscardSource { get; init; }
+
+    /// <summary>Name of the node that asks before the guest's writes; null: one is made up.</summary>
+    public string? FilterNodeName { get; init; }
+
     public bool AutoFinalize { get; init; } = true;
 
     public bool AutoDismiss { get; init; } = true;
+
+    /// <summary>The kernel copies, where both are raw files (<c>x-perf.use-copy-range</c>).</summary>
+    public bool UseCopyRange { get; init; }
 
     /// <summary>Copies under way at once.</summary>
     public int MaxWorkers { get; init; } = 64;

@@ -27,21 +27,38 @@ internal static class BackupRules
             CheckBitmap(command, bitmaps.FirstOrDefault(bitmap => bitmap.Name == name), name);
         else if (command.BitmapMode is not null)
             throw Refused("a bitmap-mode says nothing without a bitmap: name one with 'bitmap'");
+        if (command.DiscardSource)
+            throw Refused($"discard-source would discard blocks that the guest of disk '{command.Device}' uses; leave it out");
+        if (command.FilterNodeName is { } node && !IsNodeName(node))
+        {
+            throw Refused($"'{node}' is no name of a node: a letter, then letters, digits, '-', '.' and '_', "
+                + $"{Limits.NodeNameLength} characters at most; give another filter-node-name");
+        }
+
         return command;
     }
 
-    /// <summary>Those that depend on the target.</summary>
-    /// <returns>The unit of copying, in bytes.</returns>
-    public static int CheckCopy(BackupCommand command, int targetClusterBytes, int smallestClusterBytes)
+    /// <summary>Those of QEMU's tuning that do not depend on the target. Looked at before it is opened, which may empty it.</summary>
+    /// <exception cref="JobException">They cannot be.</exception>
+    public static void CheckTuning(BackupCommand command)
     {
         const int largest = 64 << 20;
         if (command.MinClusterBytes != 0 && (!BitOperations.IsPow2(command.MinClusterBytes) || command.MinClusterBytes is < 0 or > largest))
             throw Refused($"a min-cluster-size of {command.MinClusterBytes} bytes is none: it must be a power of two, {largest} at most, or 0");
-        int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallestClusterBytes, targetClusterBytes));
         if (command.MaxWorkers < 1)
             throw Refused($"max-workers must be 1 or more, not {command.MaxWorkers}");
         if (command.MaxChunkBytes < 0)
             throw Refused($"max-chunk must be 0 or more, not {command.MaxChunkBytes}");
+        if (command.CbwTimeout < TimeSpan.Zero)
+            throw Refused($"a cbw-timeout of {command.CbwTimeout.TotalSeconds:0} s is none: it must be 0, for no limit, or more");
+    }
+
+    /// <summary>Those that depend on the target.</summary>
+    /// <returns>The unit of copying, in bytes.</returns>
+    /// <exception cref="JobException">They cannot be.</exception>
+    public static int CheckCopy(BackupCommand command, int targetClusterBytes, int smallestClusterBytes)
+    {
+        int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallestClusterBytes, targetClusterBytes));
         if (command.MaxChunkBytes > 0 && command.MaxChunkBytes < cluster)
             throw Refused($"a max-chunk of {command.MaxChunkBytes} bytes is less than what is copied at once, {cluster} bytes; give 0, or more");
         return cluster;
@@ -62,6 +79,9 @@ internal static class BackupRules
         if (command.BitmapMode == BitmapMode.Never && command.Sync != BackupSync.Bitmap)
             throw Refused($"bitmap-mode never with sync {Name(command.Sync)} would leave bitmap '{name}' as it is; leave the bitmap out");
     }
+
+    private static bool IsNodeName(string name) =>
+        name.Length is > 0 and <= Limits.NodeNameLength && char.IsAsciiLetter(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
 
     private static string Name(BackupSync sync) => sync.ToString().ToLowerInvariant();
 

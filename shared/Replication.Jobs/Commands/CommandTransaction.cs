@@ -1,5 +1,4 @@
 using Replication.Block;
-using Replication.Block.Bitmaps;
 using Replication.Jobs.Backup;
 using Replication.Jobs.Bitmaps;
 
@@ -19,18 +18,26 @@ internal sealed class CommandTransaction(
     public async ValueTask OpenAsync(IReadOnlyList<TransactionAction> actions, CancellationToken cancellationToken)
     {
         foreach (TransactionAction.Backup action in actions.OfType<TransactionAction.Backup>())
-            await OpenAsync(action.Command, BitmapsOf(action.Command.Device, actions), cancellationToken);
+            await OpenAsync(OpenBackup.Find(host, action.Command), bitmaps.Foresee(action.Command.Device, actions), cancellationToken);
     }
 
-    /// <summary>With everything held still: the actions in order, then all of them in force at once.</summary>
-    public async ValueTask CommitAsync(IReadOnlyList<TransactionAction> actions)
+    /// <summary>With everything held still: the actions in order. Nothing of them is in force before <see cref="Commit"/>.</summary>
+    /// <param name="actions">All of them.</param>
+    /// <param name="epoch">The pair's, at this moment.</param>
+    public async ValueTask PrepareAsync(IReadOnlyList<TransactionAction> actions, ulong epoch)
     {
         _change = bitmaps.Begin();
         foreach (TransactionAction action in actions)
-            await PrepareAsync(action);
-        _change.Commit();
+            await PrepareAsync(action, epoch);
+    }
+
+    /// <summary>With everything held still since it was prepared: all of it is in force at once.</summary>
+    /// <exception cref="IOException">It could not be recorded; roll it back.</exception>
+    public void Commit()
+    {
+        _change!.Commit();
         foreach (OpenBackup backup in _backups)
-            backup.Disk.Node.Add(backup.PointInTime!);
+            backup.Begin();
     }
 
     public void Begin()
@@ -49,94 +56,44 @@ internal sealed class CommandTransaction(
             await _backups[i].CloseAsync(claims);
     }
 
-    private async ValueTask OpenAsync(BackupCommand asked, IReadOnlyList<BitmapInfo> known, CancellationToken cancellationToken)
+    private async ValueTask OpenAsync(OpenBackup backup, IReadOnlyList<BitmapInfo> known, CancellationToken cancellationToken)
     {
-        JobDisk disk = host.Disks.FirstOrDefault(disk => disk.Name == asked.Device) ?? throw new JobException(
-            JobErrorClass.DeviceNotFound, $"there is no disk '{asked.Device}'; it is one of {string.Join(", ", host.Disks.Select(disk => disk.Name))}");
-        var backup = new OpenBackup(BackupRules.Check(asked, known), disk);
         _backups.Add(backup);
-        backup.Claim(claims, disk.Identity, $"disk '{disk.Name}'");
-        backup.Target = await host.OpenTargetAsync(backup.Command, disk.Source.LengthBytes, cancellationToken);
-        if (backup.Target.Identity == disk.Identity)
-            throw Refused($"the target of a backup of disk '{disk.Name}' is the disk itself; give another one");
-        backup.Claim(claims, backup.Target.Identity, $"target '{asked.Target}'");
-        backup.ClusterBytes = BackupRules.CheckCopy(backup.Command, backup.Target.ClusterBytes, host.SmallestClusterBytes);
-        if (backup.Target.Node.LengthBytes != disk.Source.LengthBytes)
-        {
-            throw Refused($"target '{asked.Target}' has {backup.Target.Node.LengthBytes} bytes, disk '{disk.Name}' has "
-                + $"{disk.Source.LengthBytes}: they must be equal");
-        }
+        backup.CheckArguments(host, known);
+        engine.CheckNew(backup.Id, backup.Command.SpeedBytesPerSecond);
+        backup.ClaimDisk(claims);
+        IBackupTarget target = backup.Target = await host.OpenTargetAsync(backup.Command, backup.Disk.Source.LengthBytes, cancellationToken);
+        backup.CheckTarget(host, claims, new TargetOutlook(target.Identity, target.Node.LengthBytes, target.ClusterBytes));
     }
 
-    private async ValueTask PrepareAsync(TransactionAction action)
+    private async ValueTask PrepareAsync(TransactionAction action, ulong epoch)
     {
         switch (action)
         {
             case TransactionAction.Abort:
-                throw Refused("the transaction has an abort action: nothing of it has been done");
+                throw new JobException(JobErrorClass.GenericError, "the transaction has an abort action: nothing of it has been done");
             case TransactionAction.Backup:
-                await PrepareAsync(_backups[_prepared]);
+                await PrepareAsync(_backups[_prepared], epoch);
                 _prepared++;
                 break;
-            case TransactionAction.BitmapAdd add:
-                await _change!.AddAsync(add.Device, add.Name, add.GranularityBytes, add.IsPersistent, add.IsDisabled);
-                break;
-            case TransactionAction.BitmapRemove remove:
-                _change!.Remove(remove.Device, remove.Name);
-                break;
-            case TransactionAction.BitmapClear clear:
-                await _change!.ClearAsync(clear.Device, clear.Name);
-                break;
-            case TransactionAction.BitmapEnable enable:
-                _change!.Enable(enable.Device, enable.Name, true);
-                break;
-            case TransactionAction.BitmapDisable disable:
-                _change!.Enable(disable.Device, disable.Name, false);
-                break;
-            case TransactionAction.BitmapMerge merge:
-                await _change!.MergeAsync(merge.Device, merge.Name, merge.Sources);
+            case TransactionAction.Checkpoint:
+                // It is what holds everything still.
                 break;
             default:
-                Invariant.Broken($"an action that nobody knows: {action}");
+                Invariant.Check(await _change!.ApplyAsync(action), $"somebody knows the action {action}");
                 break;
         }
     }
 
-    private async ValueTask PrepareAsync(OpenBackup backup)
+    private async ValueTask PrepareAsync(OpenBackup backup, ulong epoch)
     {
         BackupCommand command = backup.Command;
         FrozenBitmap? frozen = command.Bitmap is { } name ? await _change!.FreezeAsync(command.Device, name) : null;
-        BlockNode source = backup.Disk.Source;
-        BlockBitmap wanted = Wanted(source.LengthBytes, backup.ClusterBytes, command.Sync == BackupSync.Bitmap ? frozen : null);
-        IBackupTarget target = backup.Target!;
-        backup.PointInTime = new PointInTime(
-            source, target.Node, wanted, new PointInTimeOptions(backup.ClusterBytes, command.OnCbwError, command.CbwTimeout), buffers, time);
-        var plan = new BackupPlan
-        {
-            PointInTime = backup.PointInTime,
-            Source = source.Name,
-            Target = target.Node,
-            Sync = command.Sync,
-            Workers = command.MaxWorkers,
-            ChunkBytes = command.MaxChunkBytes == 0 ? Limits.CopyBytes : (int)Math.Min(command.MaxChunkBytes, Limits.CopyBytes),
-            OnSourceError = command.OnSourceError,
-            OnTargetError = command.OnTargetError,
-            Bitmap = frozen,
-            BitmapMode = command.BitmapMode ?? BitmapMode.OnSuccess,
-            SealAsync = target.SealAsync,
-            CloseAsync = () => backup.CloseAsync(claims),
-        };
-        engine.Create(
-            TransactionFor(frozen),
-            new JobOptions
-            {
-                Id = command.JobId ?? command.Device,
-                Type = JobType.Backup,
-                SpeedBytesPerSecond = command.SpeedBytesPerSecond,
-                AutoFinalize = command.AutoFinalize,
-                AutoDismiss = command.AutoDismiss,
-            },
-            new BackupWork(plan, time));
+        (JobOptions options, BackupWork work) = backup.Prepare(
+            frozen, epoch, claims, buffers, command.UseCopyRange ? host.OffloadBetween(backup.Disk.Source, backup.Target!.Node) : null, time);
+        engine.Create(TransactionFor(frozen), options, work);
+        if (options.Backup!.Warning is { } warning)
+            host.Warn($"job {options.Id}: {warning}");
     }
 
     /// <summary>Where a backup's job goes: a transaction of its own, or the one of all.</summary>
@@ -157,36 +114,4 @@ internal sealed class CommandTransaction(
 
         return _jobs[^1];
     }
-
-    /// <summary>The bitmaps that a backup of this transaction will find: those that are there, and those that an action adds.</summary>
-    private IReadOnlyList<BitmapInfo> BitmapsOf(string device, IReadOnlyList<TransactionAction> actions)
-    {
-        IEnumerable<BitmapInfo> added = actions.OfType<TransactionAction.BitmapAdd>().Where(add => add.Device == device)
-            .Select(add => new BitmapInfo(add.Name, 0, 0, !add.IsDisabled, false, add.IsPersistent, false));
-        return [.. bitmaps.Query(device), .. added];
-    }
-
-    private static BlockBitmap Wanted(long lengthBytes, int clusterBytes, FrozenBitmap? marked)
-    {
-        var wanted = new BlockBitmap((lengthBytes + clusterBytes - 1) / clusterBytes);
-        if (marked is null)
-        {
-            wanted.Set(0, wanted.LengthBits);
-            return wanted;
-        }
-
-        BlockBitmap marks = marked.Frozen;
-        long granularityBytes = marked.GranularityBytes;
-        for (long bit = marks.NextSet(0, marks.LengthBits); bit < marks.LengthBits;)
-        {
-            long end = marks.NextClear(bit, marks.LengthBits);
-            long first = bit * granularityBytes / clusterBytes;
-            wanted.Set(first, (Math.Min(end * granularityBytes, lengthBytes) + clusterBytes - 1) / clusterBytes - first);
-            bit = marks.NextSet(end, marks.LengthBits);
-        }
-
-        return wanted;
-    }
-
-    private static JobException Refused(string message) => new(JobErrorClass.GenericError, message);
 }

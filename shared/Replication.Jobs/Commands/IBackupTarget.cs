@@ -10,6 +10,9 @@ public interface IBackupTarget : IAsyncDisposable
     /// <summary>Its unit of allocation.</summary>
     int ClusterBytes { get; }
 
+    /// <summary>False: it does not say what its unit is, and the one above is assumed.</summary>
+    bool IsClusterKnown => true;
+
     /// <summary>What it is underneath, for who compares it with a disk: a path without links, an address.</summary>
     string Identity { get; }
 

@@ -1,3 +1,5 @@
+using Replication.Block;
+using Replication.Block.Files;
 using Replication.Block.Snapshots;
 
 namespace Replication.Jobs.Commands;
@@ -7,7 +9,7 @@ namespace Replication.Jobs.Commands;
 /// <param name="Node">Asks before each change of it.</param>
 /// <param name="Source">The disk below that.</param>
 /// <param name="Identity">What it is underneath: its path without links.</param>
-public sealed record JobDisk(string Name, BeforeWriteNode Node, Block.BlockNode Source, string Identity);
+public sealed record JobDisk(string Name, BeforeWriteNode Node, BlockNode Source, string Identity);
 
 /// <summary>What jobs ask of their node.</summary>
 public interface IJobHost
@@ -16,9 +18,40 @@ public interface IJobHost
     IReadOnlyList<JobDisk> Disks { get; }
 
     /// <summary>The smallest unit of copying, a power of two; QEMU's, but for who has disks that are smaller.</summary>
-    int SmallestClusterBytes => 64 << 10;
+    int SmallestClusterBytes => Limits.ClusterBytes;
+
+    /// <summary>The pair's epoch on this node now.</summary>
+    ulong Epoch { get; }
 
     /// <summary>Opens the target of a backup, or makes it.</summary>
     /// <exception cref="JobException">It cannot be.</exception>
     ValueTask<IBackupTarget> OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken);
+
+    /// <summary>What <see cref="OpenTargetAsync"/> would find; changes nothing.</summary>
+    /// <exception cref="JobException">It would refuse.</exception>
+    ValueTask<TargetOutlook> CheckTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) =>
+        new(new TargetOutlook(command.Target, lengthBytes, Limits.ClusterBytes));
+
+    /// <summary>Who copies between the two inside the kernel; null: nobody.</summary>
+    CopyOffload? OffloadBetween(BlockNode source, BlockNode target) => null;
+
+    /// <summary>Something that was not refused, and that the node's people should see.</summary>
+    void Warn(string message)
+    {
+    }
+
+    /// <exception cref="JobException">This node cannot make the pair's checkpoint now.</exception>
+    void CheckCheckpoint() => throw new JobException(JobErrorClass.GenericError, "checkpoint is refused: this node has no pair");
+
+    /// <summary>
+    /// Makes the pair's checkpoint. With the guest held and everything mirrored <paramref name="prepareAsync"/> is called with the epoch that is about to
+    /// begin; what it throws ends the checkpoint without a trace. Then the secondary commits; then <paramref name="commit"/> is called, and then the guest
+    /// goes on.
+    /// </summary>
+    /// <exception cref="JobException">There was no checkpoint, or nobody knows; <paramref name="commit"/> has not been called.</exception>
+    ValueTask CheckpointAsync(Func<ulong, ValueTask> prepareAsync, Action commit, CancellationToken cancellationToken)
+    {
+        CheckCheckpoint();
+        return default;
+    }
 }

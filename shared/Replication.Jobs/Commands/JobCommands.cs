@@ -8,7 +8,8 @@ namespace Replication.Jobs.Commands;
 /// <summary>What every door asks for: backups, bitmaps and transactions of both. Concurrent; one at a time takes effect.</summary>
 /// <remarks>
 /// A command is a transaction of one action. Targets are opened first, for that may take long; then all disks are held still, and everything that the actions
-/// do has that one moment. The actions are prepared in order, and undone in reverse where a later one fails.
+/// do has that one moment. The actions are prepared in order, and undone in reverse where a later one fails. With a checkpoint among them the moment is the
+/// checkpoint's: the disks are held still from before the secondary commits it until everything is in force.
 /// </remarks>
 public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
 {
@@ -25,29 +26,19 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
     /// <param name="actions">In order.</param>
     /// <param name="isGrouped">Completion mode <c>grouped</c>: its jobs succeed together or not at all.</param>
     /// <param name="cancellationToken">Ends it before its moment; afterwards it is not looked at.</param>
-    /// <exception cref="JobException">Nothing has been done.</exception>
+    /// <exception cref="JobException">Nothing has been done, but for a checkpoint that the message tells of.</exception>
     public async Task TransactAsync(IReadOnlyList<TransactionAction> actions, bool isGrouped, CancellationToken cancellationToken)
     {
+        bool hasCheckpoint = HasCheckpoint(actions);
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
         var transaction = new CommandTransaction(engine, bitmaps, host, _claims, _buffers, time, isGrouped);
         try
         {
             await transaction.OpenAsync(actions, cancellationToken);
-            if (!await gate.CloseAsync(Limits.HoldStill))
-            {
-                throw new JobException(
-                    JobErrorClass.GenericError,
-                    $"writes that are under way did not end within {Limits.HoldStill.TotalMilliseconds:0} ms; see whether a disk or a job's target hangs");
-            }
-
-            try
-            {
-                await transaction.CommitAsync(actions);
-            }
-            finally
-            {
-                gate.Open();
-            }
+            if (hasCheckpoint)
+                await CommitWithCheckpointAsync(transaction, actions, cancellationToken);
+            else
+                await HeldStillAsync(() => CommitAsync(transaction, actions));
         }
         catch (Exception e)
         {
@@ -62,5 +53,86 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         }
 
         transaction.Begin();
+    }
+
+    /// <summary>A dry run: every action that would be refused, and why. Nothing is changed, and no job begins; the guest waits as for a real one.</summary>
+    /// <exception cref="JobException">It cannot be found out now.</exception>
+    public async Task<IReadOnlyList<TransactionFault>> CheckAsync(IReadOnlyList<TransactionAction> actions, CancellationToken cancellationToken)
+    {
+        HasCheckpoint(actions);
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        var rehearsal = new CommandRehearsal(engine, bitmaps, host, _claims, actions);
+        try
+        {
+            await rehearsal.CheckAsync(cancellationToken);
+            await HeldStillAsync(rehearsal.CheckBitmapsAsync);
+        }
+        finally
+        {
+            rehearsal.GiveClaims();
+            _turns.Release(turn);
+        }
+
+        return rehearsal.Faults;
+    }
+
+    private static bool HasCheckpoint(IReadOnlyList<TransactionAction> actions) => actions.Count(action => action is TransactionAction.Checkpoint) switch
+    {
+        0 => false,
+        1 => true,
+        _ => throw new JobException(JobErrorClass.GenericError, "a transaction has one moment, and so one checkpoint at most"),
+    };
+
+    private async Task CommitAsync(CommandTransaction transaction, IReadOnlyList<TransactionAction> actions)
+    {
+        await transaction.PrepareAsync(actions, host.Epoch);
+        transaction.Commit();
+    }
+
+    /// <summary>The disks stay still from before the secondary's commit until everything is in force, whatever becomes of the checkpoint's lease.</summary>
+    private async Task CommitWithCheckpointAsync(
+        CommandTransaction transaction, IReadOnlyList<TransactionAction> actions, CancellationToken cancellationToken)
+    {
+        bool isHeld = false;
+        try
+        {
+            await host.CheckpointAsync(
+                async epoch =>
+                {
+                    await HoldStillAsync();
+                    isHeld = true;
+                    await transaction.PrepareAsync(actions, epoch);
+                },
+                transaction.Commit,
+                cancellationToken);
+        }
+        finally
+        {
+            if (isHeld)
+                gate.Open();
+        }
+    }
+
+    private async Task HeldStillAsync(Func<Task> work)
+    {
+        await HoldStillAsync();
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            gate.Open();
+        }
+    }
+
+    private async Task HoldStillAsync()
+    {
+        if (!await gate.CloseAsync(Limits.HoldStill))
+        {
+            throw new JobException(
+                JobErrorClass.GenericError,
+                $"writes that are under way did not end within {Limits.HoldStill.TotalMilliseconds:0} ms; see whether a disk or a job's target hangs");
+        }
     }
 }

@@ -12,6 +12,12 @@ public abstract record TransactionAction
 
     public sealed record Backup(BackupCommand Command) : TransactionAction;
 
+    /// <summary>
+    /// The pair's checkpoint: the transaction's moment is its cut on both nodes. On a primary alone, once in a transaction, and last to take effect: it
+    /// cannot be undone.
+    /// </summary>
+    public sealed record Checkpoint : TransactionAction;
+
     public sealed record BitmapAdd(string Device, string Name, long? GranularityBytes = null, bool IsPersistent = false, bool IsDisabled = false)
         : TransactionAction;
 

@@ -43,6 +43,8 @@ internal sealed record TargetDescription
         Format = command.Format,
         Mode = command.Mode,
         Compress = command.Compress,
+        BackingFile = command.BackingFile,
+        BackingFormat = command.BackingFormat,
         BackingIsNode = command.Sync == BackupSync.None,
         Use = command.Sync switch
         {

@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Files;
 using Replication.Block.Locks;
 using Replication.Block.Snapshots;
 using Replication.Block.State;
@@ -15,13 +16,14 @@ namespace Replication.Roles.Jobs;
 /// </remarks>
 public sealed class NodeJobs : IJobHost, IAsyncDisposable
 {
+    private readonly RoleContext _context;
     private readonly NodeServices _services;
     private readonly IReadOnlyList<JobDisk> _disks;
     private readonly BitmapStore _bitmaps;
 
     private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<JobDisk> disks, GroupGate gate, BitmapStore bitmaps)
     {
-        (_services, _disks, _bitmaps) = (services, disks, bitmaps);
+        (_context, _services, _disks, _bitmaps) = (context, services, disks, bitmaps);
         Engine = new JobEngine(new JobJournal(context.Journal), context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
         Commands = new JobCommands(Engine, bitmaps, this, gate, context.Time);
     }
@@ -35,6 +37,12 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
     IReadOnlyList<JobDisk> IJobHost.Disks => _disks;
 
     int IJobHost.SmallestClusterBytes => _services.SmallestClusterBytes;
+
+    ulong IJobHost.Epoch => _context.State.Record.Epoch;
+
+    CopyOffload? IJobHost.OffloadBetween(BlockNode source, BlockNode target) => CopyOffload.Between(source, target, _services.Workers);
+
+    void IJobHost.Warn(string message) => _context.Log.Warn(message);
 
     /// <summary>The dirty bitmaps of a disk.</summary>
     public IReadOnlyList<BitmapInfo> QueryBitmaps(string disk) => _bitmaps.Query(disk);

@@ -126,6 +126,53 @@ public sealed class BackupCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_job_says_what_it_was_asked_for_and_its_epoch()
+    {
+        _world.Epoch = 7;
+        _world.Target("t").IsClusterKnown = false;
+        await _world.Commands.BackupAsync(
+            CommandWorld.Command("disk0", "t", BackupSync.Incremental, "b0") with { AutoFinalize = false, FilterNodeName = "cbw0" }, default);
+        JobBackup backup = _world.Jobs.Engine.Query().Single().Backup!;
+        Assert.Equal(("disk0", "t", BackupSync.Incremental, "b0", 7UL, "cbw0"), (backup.Disk, backup.Target, backup.Sync, backup.Bitmap, backup.Epoch,
+            backup.FilterNodeName));
+        Assert.Contains("does not say in what units", backup.Warning, StringComparison.Ordinal);
+        JobException taken = await _world.RefusalAsync(
+            () => _world.Commands.BackupAsync(CommandWorld.Command("disk1", "u") with { FilterNodeName = "cbw0" }, default));
+        Assert.Contains("node name 'cbw0' is busy", taken.Message, StringComparison.Ordinal);
+        _world.Jobs.Engine.Finalize("disk0");
+        _world.CheckNothingIsLeft();
+    }
+
+    [Theory]
+    [InlineData("disk1", "is a disk's name")]
+    [InlineData("#block7", "is no name of a node")]
+    [InlineData("a234567890123456789012345678901x", "is no name of a node")]
+    public async Task A_filter_node_has_a_nodes_name(string name, string why)
+    {
+        JobException refused = await _world.RefusalAsync(
+            () => _world.Commands.BackupAsync(CommandWorld.Command("disk0", "t") with { FilterNodeName = name }, default));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
+        Assert.False(_world.HasTarget("t"));
+    }
+
+    [Fact]
+    public async Task Blocks_that_a_guest_uses_are_not_discarded()
+    {
+        JobException refused = await _world.RefusalAsync(
+            () => _world.Commands.BackupAsync(CommandWorld.Command("disk0", "t") with { DiscardSource = true }, default));
+        Assert.Contains("discard-source would discard blocks that the guest of disk 'disk0' uses", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_can_be_refused_without_a_target_is_refused_before_it_is_opened()
+    {
+        await _world.RefusalAsync(() => _world.Commands.BackupAsync(CommandWorld.Command("disk0", "t") with { MaxWorkers = 0 }, default));
+        await _world.RefusalAsync(() => _world.Commands.BackupAsync(CommandWorld.Command("disk0", "t") with { SpeedBytesPerSecond = -1 }, default));
+        await _world.RefusalAsync(() => _world.Commands.BackupAsync(CommandWorld.Command("disk0", "t") with { JobId = "0" }, default));
+        Assert.False(_world.HasTarget("t"));
+    }
+
+    [Fact]
     public async Task A_disk_that_is_not_there_is_another_class_of_error()
     {
         JobException refused = await _world.RefusalAsync(() => _world.BackupAsync("disk7", "t"));

@@ -1,4 +1,5 @@
 using Replication.Block;
+using Replication.Block.Files;
 using Replication.Block.Locks;
 using Replication.Block.Snapshots;
 using Replication.Jobs.Backup;
@@ -28,6 +29,9 @@ internal sealed class CommandWorld : IJobHost
 
     public JobCommands Commands { get; private set; } = null!;
 
+    /// <summary>The pair's epoch.</summary>
+    public ulong Epoch { get; set; } = 1;
+
     IReadOnlyList<JobDisk> IJobHost.Disks => [.. _disks.Values.Select(disk => disk.Job)];
 
     public static async Task<CommandWorld> CreateAsync(params string[] disks)
@@ -42,6 +46,11 @@ internal sealed class CommandWorld : IJobHost
     }
 
     public TestDisk Disk(string name) => _disks[name];
+
+    /// <summary>The state directory.</summary>
+    public IFileStore Files => _files;
+
+    public bool HasTarget(string name) => _targets.ContainsKey(name);
 
     /// <summary>A target; made where there is none of the name.</summary>
     public TestTarget Target(string name, long lengthBytes = LengthBytes)
@@ -135,6 +144,8 @@ internal sealed class CommandWorld : IJobHost
         public bool IsSealed { get; private set; }
 
         public int ClusterBytes { get; init; } = 64 << 10;
+
+        public bool IsClusterKnown { get; set; } = true;
 
         public BlockNode Node => Deferred;
 
