@@ -11,17 +11,31 @@ namespace Replication.Block.Snapshots;
 /// </remarks>
 public sealed class BeforeWriteNode(string name, BlockNode disk, GroupGate gate) : BlockNode(name, disk.LengthBytes, disk.Capabilities)
 {
-    // Replaced as a whole, under the closed gate.
+    private readonly Lock _sync = new(); // guards replacements of _asked
+
+    // Replaced as a whole.
     private volatile IBeforeWrite[] _asked = [];
 
     /// <summary>From the next change on it is asked, after those that were added before it. The gate is closed, or nobody uses the node yet.</summary>
-    public void Add(IBeforeWrite asked) => _asked = [.. _asked, asked];
+    public void Add(IBeforeWrite asked)
+    {
+        lock (_sync)
+            _asked = [.. _asked, asked];
+    }
 
     /// <summary>The same, before those that were added already.</summary>
-    public void AddFirst(IBeforeWrite asked) => _asked = [asked, .. _asked];
+    public void AddFirst(IBeforeWrite asked)
+    {
+        lock (_sync)
+            _asked = [asked, .. _asked];
+    }
 
     /// <summary>It is asked no more; questions that are under way are still answered.</summary>
-    public void Remove(IBeforeWrite asked) => _asked = [.. _asked.Where(other => other != asked)];
+    public void Remove(IBeforeWrite asked)
+    {
+        lock (_sync)
+            _asked = [.. _asked.Where(other => other != asked)];
+    }
 
     protected override ValueTask ReadCore(long offsetBytes, Memory<byte> buffer) => disk.ReadAsync(offsetBytes, buffer);
 

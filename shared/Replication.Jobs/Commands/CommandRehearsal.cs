@@ -75,7 +75,7 @@ internal sealed class CommandRehearsal(JobEngine engine, BitmapStore bitmaps, IJ
         if (!_ids.Add(backup.Id))
             Add(action, new JobException(JobErrorClass.GenericError, $"two jobs of the transaction have the name '{backup.Id}'; give one of them another"));
         Try(action, () => backup.ClaimDisk(claims));
-        long lengthBytes = backup.Disk.Source.LengthBytes;
+        long lengthBytes = backup.Disk.LengthBytes;
         await TryAsync(action, async () =>
         {
             TargetOutlook target = await host.CheckTargetAsync(backup.Command, lengthBytes, cancellationToken);

@@ -62,7 +62,7 @@ internal sealed class CommandTransaction(
         backup.CheckArguments(host, known);
         engine.CheckNew(backup.Id, backup.Command.SpeedBytesPerSecond);
         backup.ClaimDisk(claims);
-        IBackupTarget target = backup.Target = await host.OpenTargetAsync(backup.Command, backup.Disk.Source.LengthBytes, cancellationToken);
+        IBackupTarget target = backup.Target = await host.OpenTargetAsync(backup.Command, backup.Disk.LengthBytes, cancellationToken);
         backup.CheckTarget(host, claims, new TargetOutlook(target.Identity, target.Node.LengthBytes, target.ClusterBytes));
     }
 
@@ -89,8 +89,9 @@ internal sealed class CommandTransaction(
     {
         BackupCommand command = backup.Command;
         FrozenBitmap? frozen = command.Bitmap is { } name ? await _change!.FreezeAsync(command.Device, name) : null;
+        DiskMoment moment = backup.TakeMoment();
         (JobOptions options, BackupWork work) = backup.Prepare(
-            frozen, epoch, claims, buffers, command.UseCopyRange ? host.OffloadBetween(backup.Disk.Source, backup.Target!.Node) : null, time);
+            frozen, epoch, claims, buffers, command.UseCopyRange ? host.OffloadBetween(moment.Source, backup.Target!.Node) : null, time);
         engine.Create(TransactionFor(frozen), options, work);
         if (options.Backup!.Warning is { } warning)
             host.Warn($"job {options.Id}: {warning}");

@@ -1,15 +1,7 @@
 using Replication.Block;
 using Replication.Block.Files;
-using Replication.Block.Snapshots;
 
 namespace Replication.Jobs.Commands;
-
-/// <summary>A disk that jobs may read.</summary>
-/// <param name="Name">Its name, which is its device's and its node's too.</param>
-/// <param name="Node">Asks before each change of it.</param>
-/// <param name="Source">The disk below that.</param>
-/// <param name="Identity">What it is underneath: its path without links.</param>
-public sealed record JobDisk(string Name, BeforeWriteNode Node, BlockNode Source, string Identity);
 
 /// <summary>What jobs ask of their node.</summary>
 public interface IJobHost

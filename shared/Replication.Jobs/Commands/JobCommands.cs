@@ -11,13 +11,19 @@ namespace Replication.Jobs.Commands;
 /// do has that one moment. The actions are prepared in order, and undone in reverse where a later one fails. With a checkpoint among them the moment is the
 /// checkpoint's: the disks are held still from before the secondary commits it until everything is in force.
 /// </remarks>
-public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
+public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, IStandstill standstill, TimeProvider time)
 {
     private static readonly BlockRange s_turn = new(0, 1);
 
     private readonly RangeLock _turns = new();
     private readonly Claims _claims = new();
     private readonly CopyBuffers _buffers = new(Limits.CopyBytes);
+
+    /// <summary>For disks that share one gate, and that nothing else changes.</summary>
+    public JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost host, GroupGate gate, TimeProvider time)
+        : this(engine, bitmaps, host, new GateStandstill(gate), time)
+    {
+    }
 
     public Task BackupAsync(BackupCommand command, CancellationToken cancellationToken) =>
         TransactAsync([new TransactionAction.Backup(command)], isGrouped: false, cancellationToken);
@@ -109,7 +115,7 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         finally
         {
             if (isHeld)
-                gate.Open();
+                standstill.Release();
         }
     }
 
@@ -122,13 +128,13 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         }
         finally
         {
-            gate.Open();
+            standstill.Release();
         }
     }
 
     private async Task HoldStillAsync()
     {
-        if (!await gate.CloseAsync(Limits.HoldStill))
+        if (!await standstill.TryHoldAsync(Limits.HoldStill))
         {
             throw new JobException(
                 JobErrorClass.GenericError,

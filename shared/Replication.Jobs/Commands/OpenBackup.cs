@@ -23,6 +23,9 @@ internal sealed class OpenBackup
 
     public int ClusterBytes { get; private set; }
 
+    /// <summary>The disk at the moment of the backup; set while everything is held still.</summary>
+    public DiskMoment? Moment { get; private set; }
+
     public PointInTime? PointInTime { get; private set; }
 
     /// <summary>The job's name.</summary>
@@ -46,9 +49,11 @@ internal sealed class OpenBackup
             throw Refused($"filter-node-name '{name}' is a disk's name; give another one");
     }
 
-    /// <exception cref="JobException">Another job has it.</exception>
+    /// <exception cref="JobException">Another job has it, or there is nothing to read.</exception>
     public void ClaimDisk(Claims claims)
     {
+        if (Disk.WhyNot is { } reason)
+            throw Refused(reason);
         Claim(claims, Disk.Identity, $"disk '{Disk.Name}'");
         if (_asked.FilterNodeName is { } name)
             Claim(claims, $"node {name}", $"node name '{name}'");
@@ -61,10 +66,10 @@ internal sealed class OpenBackup
             throw Refused($"the target of a backup of disk '{Disk.Name}' is the disk itself; give another one");
         Claim(claims, target.Identity, $"target '{_asked.Target}'");
         ClusterBytes = BackupRules.CheckCopy(_asked, target.ClusterBytes, host.SmallestClusterBytes);
-        if (target.LengthBytes != Disk.Source.LengthBytes)
+        if (target.LengthBytes != Disk.LengthBytes)
         {
             throw Refused($"target '{_asked.Target}' has {target.LengthBytes} bytes, disk '{Disk.Name}' has "
-                + $"{Disk.Source.LengthBytes}: they must be equal");
+                + $"{Disk.LengthBytes}: they must be equal");
         }
     }
 
@@ -72,10 +77,9 @@ internal sealed class OpenBackup
     public (JobOptions Options, BackupWork Work) Prepare(
         FrozenBitmap? frozen, ulong epoch, Claims claims, CopyBuffers buffers, CopyOffload? offload, TimeProvider time)
     {
-        BlockNode source = Disk.Source;
+        BlockNode source = Moment!.Source;
         BlockBitmap wanted = Wanted(frozen);
-        PointInTime = new PointInTime(
-            source, Target!.Node, wanted, new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload), buffers, time);
+        PointInTime = new PointInTime(source, Target!.Node, wanted, KeptAs(Moment, offload), buffers, time);
         int longest = offload is null ? Limits.CopyBytes : Limits.OffloadBytes;
         var plan = new BackupPlan
         {
@@ -104,18 +108,21 @@ internal sealed class OpenBackup
         return (options, new BackupWork(plan, time));
     }
 
-    /// <summary>From here on the guest's writes ask. The disk's gate is closed.</summary>
-    public void Begin() => Disk.Node.Add(PointInTime!);
+    /// <summary>This is the moment. Everything is held still, and <see cref="Prepare"/> follows.</summary>
+    /// <exception cref="JobException">There is nothing to read.</exception>
+    public DiskMoment TakeMoment() => Moment = Disk.Begin();
+
+    /// <summary>From here on the guest's writes ask. Everything is still held.</summary>
+    public void Begin() => Moment!.Ask(PointInTime!, PointInTime!.Break);
 
     /// <summary>The guest asks no more; the target is closed, and both are free for others.</summary>
     public async ValueTask CloseAsync(Claims claims)
     {
+        Moment?.Leave();
         if (PointInTime is { } pointInTime)
-        {
-            Disk.Node.Remove(pointInTime);
             await pointInTime.SettleAsync();
-        }
-
+        if (Moment is { } moment)
+            await moment.EndAsync();
         if (Target is { } target)
             await target.DisposeAsync();
         GiveClaims(claims);
@@ -140,9 +147,17 @@ internal sealed class OpenBackup
         _claimed.Add(identity);
     }
 
+    private PointInTimeOptions KeptAs(DiskMoment moment, CopyOffload? offload)
+    {
+        if (moment.WritersPatience is not { } patience)
+            return new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload);
+        bool isLonger = Command.CbwTimeout == TimeSpan.Zero || Command.CbwTimeout > patience;
+        return new PointInTimeOptions(ClusterBytes, OnCbwError.BreakSnapshot, isLonger ? patience : Command.CbwTimeout, offload);
+    }
+
     private BlockBitmap Wanted(FrozenBitmap? frozen)
     {
-        long lengthBytes = Disk.Source.LengthBytes;
+        long lengthBytes = Disk.LengthBytes;
         var wanted = new BlockBitmap((lengthBytes + ClusterBytes - 1) / ClusterBytes);
         if (Command.Sync != BackupSync.Bitmap)
         {

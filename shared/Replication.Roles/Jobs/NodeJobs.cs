@@ -18,10 +18,10 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
 {
     private readonly RoleContext _context;
     private readonly NodeServices _services;
-    private readonly IReadOnlyList<JobDisk> _disks;
+    private readonly IReadOnlyList<WatchedDisk> _disks;
     private readonly BitmapStore _bitmaps;
 
-    private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<JobDisk> disks, GroupGate gate, BitmapStore bitmaps)
+    private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<WatchedDisk> disks, GroupGate gate, BitmapStore bitmaps)
     {
         (_context, _services, _disks, _bitmaps) = (context, services, disks, bitmaps);
         Engine = new JobEngine(new JobJournal(context.Journal), context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
@@ -52,9 +52,9 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
     internal static async Task<NodeJobs> OpenAsync(RoleContext context, NodeServices services, IReadOnlyList<(DiskOptions Options, BlockNode Node)> disks)
     {
         var gate = new GroupGate(context.Time);
-        JobDisk[] watched =
+        WatchedDisk[] watched =
         [
-            .. disks.Select(disk => new JobDisk(
+            .. disks.Select(disk => new WatchedDisk(
                 disk.Options.Name, new BeforeWriteNode(disk.Node.Name, disk.Node, gate), disk.Node, Path.GetFullPath(disk.Options.Path))),
         ];
         BitmapStore bitmaps = await BitmapStore.OpenAsync(

@@ -108,14 +108,14 @@ internal sealed class CommandWorld : IJobHost
             Source = new DeferredNode(Memory, $"{name}.source");
             foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
                 Source.Immediate.Add(operation);
-            Job = new JobDisk(name, new BeforeWriteNode(name, Source, gate), Source, $"/disks/{name}");
+            Job = new WatchedDisk(name, new BeforeWriteNode(name, Source, gate), Source, $"/disks/{name}");
         }
 
         public MemoryNode Memory { get; }
 
         public DeferredNode Source { get; }
 
-        public JobDisk Job { get; }
+        public WatchedDisk Job { get; }
 
         public ValueTask FillAsync(long offsetBytes, int lengthBytes, byte value) =>
             Job.Node.WriteAsync(offsetBytes, Enumerable.Repeat(value, lengthBytes).ToArray());
