@@ -43,6 +43,9 @@ internal sealed class Job(JobOptions options, JobWork work, RateLimit rate)
         Backup = Options.Backup,
     };
 
+    /// <summary>What is done of what there is to do: never more than that, for what there is to do grows first.</summary>
+    public (long DoneBytes, long TotalBytes) Progress => (Volatile.Read(ref _offsetBytes), Volatile.Read(ref _lengthBytes));
+
     public void Become(JobStatus status)
     {
         Invariant.Check(JobTable.MayFollow(Status, status), $"job {Name} is {Status} and cannot become {status}");

@@ -25,8 +25,13 @@ public sealed class JobContext
     public Task RestAsync() => _engine.RestAsync(_job);
 
     /// <summary>Waits until the speed lets so many bytes through.</summary>
+    /// <param name="lengthBytes">What is to be copied.</param>
+    /// <param name="stillWanted">Called now and then while it waits; what it throws ends the wait.</param>
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
-    public ValueTask PaceAsync(long lengthBytes) => _engine.PaceAsync(_job, lengthBytes);
+    public ValueTask PaceAsync(long lengthBytes, Action? stillWanted = null) => _engine.PaceAsync(_job, lengthBytes, stillWanted);
+
+    /// <summary>What is done of what there is to do; also when the job is over.</summary>
+    public (long DoneBytes, long TotalBytes) Progress => _job.Progress;
 
     /// <summary>So much more is done.</summary>
     public void Advance(long lengthBytes) => _job.Advance(lengthBytes);
@@ -37,7 +42,7 @@ public sealed class JobContext
     /// <summary>A copy has failed: tells of it, and pauses the job where that is the policy. The caller acts on the answer.</summary>
     public ErrorAction TakeError(ErrorPolicy policy, BlockOperation operation, int errno) => _engine.TakeError(_job, policy, operation, errno);
 
-    /// <summary>The work is done and is kept done from now on; completes when it is to end.</summary>
+    /// <summary>The work is done and is kept done from now on; completes when it is to end: at once where that is the job's option.</summary>
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
     public Task ReadyAsync() => _engine.ReadyAsync(_job);
 }

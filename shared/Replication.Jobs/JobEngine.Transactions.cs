@@ -121,7 +121,8 @@ public sealed partial class JobEngine
     private void Finalize(JobTransaction transaction, List<Action> wakeUps)
     {
         transaction.IsFinalizing = true;
-        wakeUps.Add(() => _run($"the end of job {transaction.Jobs[0].Name}", () => FinalizeAsync(transaction)));
+        if (!transaction.IsOwn)
+            wakeUps.Add(() => _run($"the end of job {transaction.Jobs[0].Name}", () => FinalizeAsync(transaction)));
     }
 
     private async Task FinalizeAsync(JobTransaction transaction)

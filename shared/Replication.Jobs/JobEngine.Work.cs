@@ -25,11 +25,14 @@ public sealed partial class JobEngine
         return new ValueTask(StandAsync(job));
     }
 
-    internal async ValueTask PaceAsync(Job job, long lengthBytes)
+    internal async ValueTask PaceAsync(Job job, long lengthBytes, Action? stillWanted)
     {
         TimeSpan wait;
         while (!job.Rate.TryTake(lengthBytes, out wait))
+        {
             await Task.Delay(wait, _time, job.Cancellation.Token);
+            stillWanted?.Invoke();
+        }
     }
 
     internal ErrorAction TakeError(Job job, ErrorPolicy policy, BlockOperation operation, int errno)
@@ -58,6 +61,7 @@ public sealed partial class JobEngine
             job.Cancellation.Token.ThrowIfCancellationRequested();
             Move(job, JobStatus.Ready);
             Put(job, (observer, info) => observer.BecameReady(info));
+            job.IsAskedToComplete |= job.Options.AutoComplete;
         }
 
         _outbox.Tell();

@@ -5,7 +5,7 @@ namespace Replication.Jobs;
 /// <summary>A node's jobs: their list, their verbs, and their transactions. Concurrent.</summary>
 /// <remarks>
 /// One lock guards every job's state; work, finalisation and observers run outside of it. Verbs is what people ask for, Work what the work of a job asks for,
-/// Transactions how jobs end.
+/// Transactions how jobs end, Own how the node runs what nobody has asked for by a name.
 /// </remarks>
 public sealed partial class JobEngine
 {
@@ -39,10 +39,7 @@ public sealed partial class JobEngine
         {
             Invariant.Check(!transaction.HasBegun, "a job is created in a transaction that has begun");
             CheckNewUnderLock(options.Id, options.SpeedBytesPerSecond);
-            var created = new Job(options, work, new RateLimit(_time) { BytesPerSecond = options.SpeedBytesPerSecond }) { Transaction = transaction };
-            _jobs.Add(created);
-            transaction.Jobs.Add(created);
-            Move(created, JobStatus.Created);
+            Add(transaction, options, work);
         }
 
         _outbox.Tell();
@@ -120,6 +117,16 @@ public sealed partial class JobEngine
         _outbox.Tell();
         foreach (JobTransaction transaction in transactions.Distinct())
             await transaction.Ended;
+    }
+
+    /// <summary>Call under the lock.</summary>
+    private Job Add(JobTransaction transaction, JobOptions options, JobWork work)
+    {
+        var created = new Job(options, work, new RateLimit(_time) { BytesPerSecond = options.SpeedBytesPerSecond }) { Transaction = transaction };
+        _jobs.Add(created);
+        transaction.Jobs.Add(created);
+        Move(created, JobStatus.Created);
+        return created;
     }
 
     /// <summary>Call under the lock.</summary>

@@ -17,6 +17,9 @@ public sealed record JobOptions
     /// <summary>What it did becomes visible when its transaction has succeeded; false: only when <c>finalize</c> is asked for.</summary>
     public bool AutoFinalize { get; init; } = true;
 
+    /// <summary>It ends as soon as it is ready; false: only when <c>complete</c> is asked for.</summary>
+    public bool AutoComplete { get; init; }
+
     /// <summary>It leaves the list at its end; false: only when <c>dismiss</c> is asked for.</summary>
     public bool AutoDismiss { get; init; } = true;
 }

@@ -18,6 +18,9 @@ public sealed class JobTransaction
     internal Func<ValueTask>? Decide { get; }
     internal bool HasBegun { get; set; }
 
+    /// <summary>One job of the node's own, whose end is its caller's next step: <see cref="JobEngine.RunOwnAsync"/>.</summary>
+    internal bool IsOwn { get; init; }
+
     /// <summary>A job has failed or been cancelled: none succeeds.</summary>
     internal bool HasFailed { get; set; }
 

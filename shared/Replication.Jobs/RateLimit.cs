@@ -33,7 +33,8 @@ internal sealed class RateLimit(TimeProvider time)
         lock (_sync)
         {
             PayOff();
-            if (_speed == 0 || _debtBytes <= 0)
+            // What is left of a byte is how sums of fractions come out.
+            if (_speed == 0 || _debtBytes < 1)
             {
                 _debtBytes = _speed == 0 ? 0 : lengthBytes;
                 wait = TimeSpan.Zero;

@@ -41,9 +41,6 @@ internal static class Limits
     /// <summary>The longest wait: short against the time that somebody who has mended a link is ready to wait.</summary>
     public static readonly TimeSpan ReconnectLongestWait = TimeSpan.FromSeconds(10);
 
-    /// <summary>The longest sleep of a sync that is paced, before it looks whether it is still wanted.</summary>
-    public static readonly TimeSpan PaceStep = TimeSpan.FromMilliseconds(100);
-
     /// <summary>The longest rest between two copies beside a guest that writes: one that waited for a peer's hiccup is not paid for with seconds.</summary>
     public static readonly TimeSpan LongestGuestRest = TimeSpan.FromMilliseconds(100);
 

@@ -9,11 +9,7 @@ public sealed partial class SecondaryGroup
 {
     // One commit at a time: held while it runs, and by the group's end.
     private readonly RangeLock _commits = new();
-    private long _commitDoneBytes;
-    private long _commitTotalBytes;
-
-    /// <summary>Bytes that this commit has put into the secondary disks, and how many there were to do; whole blocks.</summary>
-    public (long DoneBytes, long TotalBytes) CommitProgress => (Volatile.Read(ref _commitDoneBytes), Volatile.Read(ref _commitTotalBytes));
+    private long _commitDoneBytes; // by the commit that runs; guarded by _commits
 
     /// <summary>
     /// Makes this node the writable truth at its guest's view. Under the closed gate the sessions are revoked and the record says <c>failover</c>, with the new
@@ -58,7 +54,7 @@ public sealed partial class SecondaryGroup
     /// <c>done</c>). To be called after a promotion, after an open in stage <c>failover</c>, and again
     /// after a failure; a second call waits for the first one's end.
     /// </summary>
-    public async ValueTask<CommitResult> CommitAsync()
+    public async ValueTask<CommitResult> CommitAsync(ICommitObserver? observer = null)
     {
         RangeLock.Ticket running = await _commits.AcquireAsync(s_turn);
         try
@@ -67,8 +63,8 @@ public sealed partial class SecondaryGroup
                 return new CommitResult(CommitOutcome.Interrupted, 0);
             if (Stage == NodeStage.Done)
                 return new CommitResult(CommitOutcome.Done, 0);
-            Volatile.Write(ref _commitDoneBytes, 0);
-            return await CommitAllAsync();
+            _commitDoneBytes = 0;
+            return await CommitAllAsync(observer);
         }
         finally
         {
@@ -104,7 +100,7 @@ public sealed partial class SecondaryGroup
         }
     }
 
-    private async ValueTask<CommitResult> CommitAllAsync()
+    private async ValueTask<CommitResult> CommitAllAsync(ICommitObserver? observer)
     {
         Invariant.Check(_live is not null && Stage is NodeStage.Failover or NodeStage.FailoverFailed, "a commit follows a promotion");
         SecondaryDisk? current = null;
@@ -123,12 +119,12 @@ public sealed partial class SecondaryGroup
                 await disk.DirtyBlocks!.OrAsync(union);
             }
 
-            Volatile.Write(ref _commitTotalBytes, totalBytes);
+            observer?.Begun(totalBytes);
             foreach (SecondaryDisk disk in Disks)
             {
                 current = disk;
-                if (!await CommitDiskAsync(disk))
-                    return new CommitResult(CommitOutcome.Interrupted, CommitProgress.DoneBytes);
+                if (!await CommitDiskAsync(disk, observer))
+                    return new CommitResult(CommitOutcome.Interrupted, _commitDoneBytes);
             }
 
             // From the record on the disk is all there is, and a reboot is not asked what it may have taken of
@@ -140,6 +136,8 @@ public sealed partial class SecondaryGroup
             }
 
             current = null;
+            if (observer is not null)
+                await observer.ReadyAsync();
             return await DetachAsync();
         }
         catch (BlockException e)
@@ -149,7 +147,7 @@ public sealed partial class SecondaryGroup
     }
 
     // Steps of adjacent blocks, each under the gate and its blocks' locks, so that the guest waits for one step at most. False: the group is being closed.
-    private async ValueTask<bool> CommitDiskAsync(SecondaryDisk disk)
+    private async ValueTask<bool> CommitDiskAsync(SecondaryDisk disk, ICommitObserver? observer)
     {
         OverlayLayers layers = disk.CopyBeforeWrite.Layers!;
         long blocks = layers.Active.LengthBlocks;
@@ -160,7 +158,8 @@ public sealed partial class SecondaryGroup
                 return false;
             long end = StepEnd(disk, layers, block, blocks, out long held);
             await CommitRunAsync(disk, layers, disk.RangeOf(block, end));
-            Interlocked.Add(ref _commitDoneBytes, held * disk.BlockSizeBytes);
+            _commitDoneBytes += held * disk.BlockSizeBytes;
+            observer?.Advanced(held * disk.BlockSizeBytes);
             block = end;
         }
 
@@ -222,9 +221,9 @@ public sealed partial class SecondaryGroup
                 Deadline = Limits.DetachHold,
             });
             if (detached.Switched)
-                return new CommitResult(CommitOutcome.Done, CommitProgress.DoneBytes);
+                return new CommitResult(CommitOutcome.Done, _commitDoneBytes);
             if (_ending)
-                return new CommitResult(CommitOutcome.Interrupted, CommitProgress.DoneBytes);
+                return new CommitResult(CommitOutcome.Interrupted, _commitDoneBytes);
             // One request that hangs in the disk keeps the gate from closing; all others wait no longer than for one try at a time.
             if (detached.Outcome != SwitchOutcome.TimedOut || _options.Time.GetElapsedTime(began) >= _options.DetachDeadline)
                 break;
@@ -246,7 +245,7 @@ public sealed partial class SecondaryGroup
             // The stage stays failover, which routes requests in the same way; the caller has the first error.
         }
 
-        return new CommitResult(CommitOutcome.Failed, CommitProgress.DoneBytes, disk, error);
+        return new CommitResult(CommitOutcome.Failed, _commitDoneBytes, disk, error);
     }
 
     private async ValueTask<DirtyBlocks> CreateDirtyAsync(SecondaryDisk disk)

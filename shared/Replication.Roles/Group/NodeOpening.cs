@@ -48,8 +48,8 @@ internal static class NodeOpening
             opened.Push(jobs);
             (string Name, BlockNode Node)[] watched = [.. disks.Select(disk => (disk.Name, jobs.NodeOf(disk.Name)))];
             INodeRole role = state.Role == NodeRole.Primary
-                ? await PrimaryRole.OpenAsync(context, watched)
-                : await SecondaryRole.OpenAsync(context, watched, services);
+                ? await PrimaryRole.OpenAsync(context, watched, jobs.Engine)
+                : await SecondaryRole.OpenAsync(context, watched, services, jobs.Engine);
             return new GroupNode(context, role, jobs, [.. disks.Select(disk => disk.Node)]);
         }
         catch

@@ -16,7 +16,7 @@ namespace Replication.Roles.Mirror;
 /// <param name="share">What copies may take now.</param>
 /// <param name="pace">Called before each copy.</param>
 /// <param name="passBegins">Called with what is left before each pass; what it throws ends the copy.</param>
-internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<long, CancellationToken, ValueTask>? pace = null, Action<long>? passBegins = null)
+internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<long, ValueTask>? pace = null, Action<long>? passBegins = null)
 {
     private readonly Queue<(ValueTask<long> Copy, byte[] Buffer)> _copies = new();
 
@@ -35,7 +35,7 @@ internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<lo
                     cancellationToken.ThrowIfCancellationRequested();
                     await DrainAsync(share().InFlight - 1, advanced);
                     if (pace is not null)
-                        await pace(piece.LengthBytes, cancellationToken);
+                        await pace(piece.LengthBytes);
                     int dataBytes = share().DataBytes(disk.Marks.BlockSizeBytes);
                     byte[] buffer = ArrayPool<byte>.Shared.Rent(dataBytes);
                     _copies.Enqueue((disk.Quorum.CopyMarkedAsync(piece, buffer.AsMemory(0, dataBytes)), buffer));

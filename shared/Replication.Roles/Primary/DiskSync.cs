@@ -13,7 +13,13 @@ namespace Replication.Roles.Primary;
 /// travel is found without a lock: a piece whose digest was equal at some moment after the attach differs afterwards only by writes that were forwarded. The
 /// same holds for ranges that read as zeroes on both sides.
 /// </remarks>
-internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests)
+/// <param name="disk">The disk.</param>
+/// <param name="attachment">The session.</param>
+/// <param name="peer">Who is asked for digests.</param>
+/// <param name="useDigests">What differs is found by digests; false: everything that is allocated is sent.</param>
+/// <param name="pace">Called before each copy.</param>
+internal sealed class DiskSync(
+    PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests, Func<long, ValueTask> pace)
 {
     private readonly Queue<ValueTask<long>> _copies = new();
     private readonly byte[][] _buffers = [.. Enumerable.Range(0, MirrorLimits.CopiesInFlight).Select(_ => new byte[MirrorLimits.CopyPieceBytes])];
@@ -54,23 +60,23 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             Extent local = await disk.Quorum.StatusAsync(rest);
             var extent = new BlockRange(offset, local.LengthBytes);
             if (local.Flags.HasFlag(ExtentFlags.Zero))
-                await ZeroWhereNeededAsync(extent, cancellationToken);
+                await ZeroWhereNeededAsync(extent);
             else if (useDigests)
                 await CopyDifferingAsync(extent, cancellationToken);
             else
-                await CopyAsync(extent, cancellationToken);
+                await CopyAsync(extent);
             offset = extent.EndBytes;
         }
     }
 
-    private async Task ZeroWhereNeededAsync(BlockRange range, CancellationToken cancellationToken)
+    private async Task ZeroWhereNeededAsync(BlockRange range)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
             Extent remote = await attachment.AskStatusAsync(disk, BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (!remote.Flags.HasFlag(ExtentFlags.Zero))
-                await CopyAsync(extent, cancellationToken);
+                await CopyAsync(extent);
             offset = extent.EndBytes;
         }
     }
@@ -82,7 +88,7 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             Extent remote = await attachment.AskStatusAsync(disk, BlockRange.FromBounds(offset, range.EndBytes));
             var extent = new BlockRange(offset, remote.LengthBytes);
             if (remote.Flags.HasFlag(ExtentFlags.Zero))
-                await CopyAsync(extent, cancellationToken);
+                await CopyAsync(extent);
             else
                 await CompareAsync(extent, cancellationToken);
             offset = extent.EndBytes;
@@ -100,11 +106,11 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             BlockRange run = differing[i++];
             while (i < differing.Count && differing[i].OffsetBytes == run.EndBytes)
                 run = BlockRange.FromBounds(run.OffsetBytes, differing[i++].EndBytes);
-            await CopyAsync(run, cancellationToken);
+            await CopyAsync(run);
         }
     }
 
-    private async Task CopyAsync(BlockRange range, CancellationToken cancellationToken)
+    private async Task CopyAsync(BlockRange range)
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
@@ -112,7 +118,7 @@ internal sealed class DiskSync(PrimaryDisk disk, MirrorAttachment attachment, IR
             CopyShare share = attachment.Session.CopyShare;
             await DrainAsync(share.InFlight - 1);
             var piece = new BlockRange(offset, Math.Min(share.PieceBytes, range.EndBytes - offset));
-            await attachment.PaceAsync(piece.LengthBytes, cancellationToken);
+            await pace(piece.LengthBytes);
             _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));
             _nextBuffer = (_nextBuffer + 1) % _buffers.Length;
             offset = piece.EndBytes;

@@ -17,19 +17,17 @@ internal sealed partial class MirrorAttachment : IMirrorSessionObserver
     private Task _adding = Task.CompletedTask; // guarded by _childrenLock
     private Task? _removal; // guarded by _childrenLock
     private readonly RoleContext _context;
-    private readonly CopyPace _pace;
     private readonly bool _durable;
     private readonly List<Task> _kept = []; // the loops; guarded by itself
     private MarkCleaner? _cleaner; // both set once, when the children are added
     private MarkCopier? _copier;
     private int _closing; // 0 or 1; Interlocked
 
-    private MirrorAttachment(PrimaryRole role, RoleContext context, Guid token, Guid pairId, MirrorSessionOptions options, CopyPace pace)
+    private MirrorAttachment(PrimaryRole role, RoleContext context, Guid token, Guid pairId, MirrorSessionOptions options)
     {
         PairId = pairId;
         _role = role;
         _context = context;
-        _pace = pace;
         _time = context.Time;
         _durable = context.Options.Durability == Durability.Power;
         Session = new MirrorSession(token, options, this, _time);
@@ -51,8 +49,7 @@ internal sealed partial class MirrorAttachment : IMirrorSessionObserver
         MirrorOptions options = context.Options.Mirror;
         var attachment = new MirrorAttachment(
             role, context, token, pairId,
-            new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes },
-            new CopyPace(context.Time, options.ResyncRate));
+            new MirrorSessionOptions { Acknowledge = options.Acknowledge, Deadline = options.Deadline, WindowBytes = options.WindowBytes });
         try
         {
             foreach (PrimaryDisk disk in disks)
@@ -199,10 +196,6 @@ internal sealed partial class MirrorAttachment : IMirrorSessionObserver
 
     /// <summary>The link of a disk: what a comparison asks about the secondary's disk.</summary>
     public MirrorLink LinkOf(PrimaryDisk disk) => _children.First(child => child.Disk == disk).Link;
-
-    /// <summary>Before each copy of a sync: waits for as long as the rate or a guest that writes asks for, or until the session is lost.</summary>
-    public ValueTask PaceAsync(long lengthBytes, CancellationToken cancellationToken) =>
-        _pace.TakeAsync(lengthBytes, Session.GuestWrites, ThrowIfLost, cancellationToken);
 
     /// <summary>Waits until everything that was forwarded has been answered.</summary>
     /// <exception cref="VerbException">It was not within the deadline, or the session is lost.</exception>

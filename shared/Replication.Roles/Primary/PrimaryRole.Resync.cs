@@ -68,7 +68,7 @@ internal sealed partial class PrimaryRole
         }
         finally
         {
-            _progress = null;
+            _sync = null;
         }
     }
 

@@ -44,7 +44,7 @@ internal sealed partial class PrimaryRole
         }
         finally
         {
-            _progress = null;
+            _sync = null;
         }
     }
 

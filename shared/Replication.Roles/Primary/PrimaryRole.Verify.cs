@@ -9,6 +9,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole
 {
     private readonly AsyncMutex _verifying = new(); // taken alone
+    private ProgressStatus? _verified; // written under _verifying, an immutable snapshot; read by status
 
     public async Task<VerifyResult> VerifyAsync(bool repair, CancellationToken cancellationToken)
     {
@@ -30,7 +31,7 @@ internal sealed partial class PrimaryRole
                 bool whole = false;
                 try
                 {
-                    await verify.RunAsync(advancedBytes => _progress = new ProgressStatus("verify", done += advancedBytes, total), interruption.Token);
+                    await verify.RunAsync(advancedBytes => _verified = new ProgressStatus("verify", done += advancedBytes, total), interruption.Token);
                     whole = true;
                 }
                 finally
@@ -50,7 +51,7 @@ internal sealed partial class PrimaryRole
         }
         finally
         {
-            _progress = null;
+            _verified = null;
         }
 
         return new VerifyResult(differing, repaired, Time.GetElapsedTime(began));

@@ -2,6 +2,7 @@ using Replication.Block;
 using Replication.Block.Locks;
 using Replication.Block.Quorums;
 using Replication.Block.State;
+using Replication.Jobs;
 using Replication.Nbd;
 using Replication.Roles.Mirror;
 
@@ -22,6 +23,7 @@ namespace Replication.Roles.Primary;
 internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 {
     private readonly RoleContext _context;
+    private readonly JobEngine _jobs;
     private readonly IReadOnlyList<PrimaryDisk> _disks;
     private readonly GroupGate _gate;
     private readonly GuestHolds _holds;
@@ -32,11 +34,12 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     private readonly CancellationTokenSource _stopping = new();
     private volatile NodeStage _stage; // written under _changes
     private MirrorAttachment? _attachment; // guarded by _changes for writing; read anywhere
-    private ProgressStatus? _progress; // an immutable snapshot, replaced by whoever makes progress
 
-    private PrimaryRole(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
+    private PrimaryRole(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, JobEngine jobs)
     {
         _context = context;
+        _jobs = jobs;
+        _outrun = new OutrunAlarm(context.Journal);
         _gate = new GroupGate(context.Time);
         var admission = new GuestAdmission();
         _holds = new GuestHolds(admission);
@@ -55,9 +58,9 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 
     /// <summary>Opens the graph of a primary where its record left it.</summary>
     /// <exception cref="IOException">The state directory cannot be read or written.</exception>
-    public static async Task<PrimaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks)
+    public static async Task<PrimaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, JobEngine jobs)
     {
-        var role = new PrimaryRole(context, disks);
+        var role = new PrimaryRole(context, disks, jobs);
         try
         {
             await role.OpenMarksAsync();
@@ -117,7 +120,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
             MirrorTransport = _attachment is null ? "" : _transport!.Name,
             Disks = [.. _disks.Select(disk => new DiskStatus(disk.Name, disk.Quorum.LengthBytes, disk.Quorum.Marks?.DirtyBytes ?? 0, 0, 0))],
             Error = Journal.OldestError,
-            Progress = _progress,
+            Progress = _sync?.Progress ?? _verified,
         };
     }
 

@@ -1,6 +1,7 @@
 using Replication.Block;
 using Replication.Block.Secondary;
 using Replication.Block.State;
+using Replication.Jobs;
 
 namespace Replication.Roles.Secondary;
 
@@ -12,6 +13,7 @@ internal sealed partial class SecondaryRole
 {
     private long _commitBegan; // timestamps; 0 before. Written by the commit, read by status.
     private long _commitEnded;
+    private volatile CommitWork? _commit; // the last one of this run; written by who begins it, read by status
     private bool _primaryFenced; // guarded by _verbs
     private volatile bool _promoting; // written under _verbs
 
@@ -186,19 +188,32 @@ internal sealed partial class SecondaryRole
         Volatile.Write(ref _commitEnded, 0);
         Volatile.Write(ref _commitBegan, Time.GetTimestamp());
         LogStage();
-        _context.Run("active commit", async () =>
+        CommitWork work = _commit = new CommitWork(_group);
+        _context.Run("active commit", () => CommitAsync(work));
+    }
+
+    /// <summary>A job of this node's own, which completes itself.</summary>
+    private async Task CommitAsync(CommitWork work)
+    {
+        try
         {
-            CommitResult result = await _group.CommitAsync();
-            Volatile.Write(ref _commitEnded, Time.GetTimestamp());
-            LogStage();
-            if (result.Outcome == CommitOutcome.Done)
-            {
-                Journal.Publish(
-                    EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
-            }
-            else if (result.Outcome == CommitOutcome.Failed)
-                ReportFailedCommit(result);
-        });
+            await _jobs.RunOwnAsync(new JobOptions { Id = null, Type = JobType.Commit, AutoComplete = true }, work, CancellationToken.None);
+        }
+        catch (Exception e) when (work.Result is not null && e is BlockException or OperationCanceledException)
+        {
+            // Its result says more.
+        }
+
+        CommitResult result = work.Result!;
+        Volatile.Write(ref _commitEnded, Time.GetTimestamp());
+        LogStage();
+        if (result.Outcome == CommitOutcome.Done)
+        {
+            Journal.Publish(
+                EventTypes.FailoverCompleted, ("node", "secondary"), ("generation", State.Generation.Number), ("committedBytes", result.CommittedBytes));
+        }
+        else if (result.Outcome == CommitOutcome.Failed)
+            ReportFailedCommit(result);
     }
 
     private void ReportFailedPromotion(SwitchResult result)

@@ -4,6 +4,7 @@ using Replication.Block.Overlay;
 using Replication.Block.Quorums;
 using Replication.Block.Secondary;
 using Replication.Block.State;
+using Replication.Jobs;
 using Replication.Nbd;
 
 namespace Replication.Roles.Secondary;
@@ -18,6 +19,7 @@ namespace Replication.Roles.Secondary;
 internal sealed partial class SecondaryRole : INodeRole
 {
     private readonly RoleContext _context;
+    private readonly JobEngine _jobs;
     private readonly SecondaryGroup _group;
     private readonly IBackgroundWorker _worker;
     private readonly OverlayDirectories _directories;
@@ -25,8 +27,9 @@ internal sealed partial class SecondaryRole : INodeRole
     private NodeStage _loggedStage; // only for the log
     private SecondarySession? _session; // written under _verbs; read anywhere
 
-    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, OverlayDirectories directories)
+    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, OverlayDirectories directories, JobEngine jobs)
     {
+        _jobs = jobs;
         _directories = directories;
         _context = context;
         _group = group;
@@ -37,7 +40,7 @@ internal sealed partial class SecondaryRole : INodeRole
 
     /// <summary>Opens the layers where the record left them.</summary>
     /// <exception cref="IOException">The overlays cannot be opened, or none are configured.</exception>
-    public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services)
+    public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services, JobEngine jobs)
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
         var directories = new OverlayDirectories();
@@ -75,7 +78,7 @@ internal sealed partial class SecondaryRole : INodeRole
                 OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
                 MayFollow = static (from, to) => StageTable.MayFollow(NodeRole.Secondary, from, to),
             });
-            var role = new SecondaryRole(context, group, worker, directories);
+            var role = new SecondaryRole(context, group, worker, directories, jobs);
             await role.SettleRestartAsync();
             return role;
         }
@@ -117,7 +120,7 @@ internal sealed partial class SecondaryRole : INodeRole
     public NodeStatus GetStatus()
     {
         EpochRecord record = Record;
-        (long doneBytes, long totalBytes) = _group.CommitProgress;
+        (long doneBytes, long totalBytes) = _commit?.Progress ?? default;
         bool attached = _session is { IsEnding: false };
         return new NodeStatus
         {

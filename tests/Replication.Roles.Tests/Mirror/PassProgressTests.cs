@@ -65,7 +65,7 @@ public sealed class PassProgressTests
         await f.Mirror.Quorum.DiscardAsync(range);
         var progress = new PassProgress(f.Mirror.Time);
         // Behind each piece that is about to be copied the guest trims all of it once more.
-        var copy = new MarkedCopy(f.Disk, () => CopyShare.Alone with { InFlight = 1 }, (_, _) => f.Mirror.Quorum.DiscardAsync(range), left =>
+        var copy = new MarkedCopy(f.Disk, () => CopyShare.Alone with { InFlight = 1 }, _ => f.Mirror.Quorum.DiscardAsync(range), left =>
         {
             f.Mirror.Time.Advance(TimeSpan.FromSeconds(1));
             if (progress.IsStalled(left))
@@ -86,7 +86,7 @@ public sealed class PassProgressTests
         await f.Mirror.Quorum.DiscardAsync(new BlockRange(0, 9 * MiB));
         byte[] partial = new byte[512];
         long least = long.MaxValue;
-        var copy = new MarkedCopy(f.Disk, () => CopyShare.Alone with { InFlight = 1 }, async (_, _) =>
+        var copy = new MarkedCopy(f.Disk, () => CopyShare.Alone with { InFlight = 1 }, async _ =>
         {
             // Whole blocks and parts of blocks, copied already and not yet.
             for (long offset = 0; offset < 9 * MiB; offset += 64 << 10)
