@@ -3,7 +3,7 @@ using Replication.Block;
 namespace Replication.Jobs;
 
 /// <summary>One job's state. Everything but the progress is guarded by the engine's lock, and changed by the engine alone.</summary>
-internal sealed class Job(JobOptions options, JobWork work, RateLimit rate)
+internal sealed class Job(long number, JobOptions options, JobWork work, RateLimit rate)
 {
     private long _offsetBytes;
     private long _lengthBytes;
@@ -41,6 +41,7 @@ internal sealed class Job(JobOptions options, JobWork work, RateLimit rate)
         Pauses > 0, Status is JobStatus.Running or JobStatus.Ready && Resting is null, IoStatus, Options.AutoFinalize, Options.AutoDismiss, Failure)
     {
         Backup = Options.Backup,
+        Number = number,
     };
 
     /// <summary>What is done of what there is to do: never more than that, for what there is to do grows first.</summary>

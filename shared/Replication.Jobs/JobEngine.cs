@@ -11,6 +11,7 @@ public sealed partial class JobEngine
 {
     private readonly Lock _sync = new();
     private readonly List<Job> _jobs = []; // guarded by _sync
+    private long _created; // guarded by _sync
     private readonly JobOutbox _outbox;
     private readonly TimeProvider _time;
     private readonly Action<string, Func<Task>> _run;
@@ -76,9 +77,11 @@ public sealed partial class JobEngine
     }
 
     /// <summary>The jobs of a transaction begin, in order of creation.</summary>
-    public void Begin(JobTransaction transaction)
+    /// <returns>All of them, as they were then.</returns>
+    public IReadOnlyList<JobInfo> Begin(JobTransaction transaction)
     {
         Job[] begun;
+        JobInfo[] infos;
         List<Action> wakeUps = [];
         lock (_sync)
         {
@@ -90,12 +93,14 @@ public sealed partial class JobEngine
                 Move(job, JobStatus.Running);
             if (transaction.HasFailed)
                 EndFailed(transaction, wakeUps);
+            infos = [.. transaction.Jobs.Select(job => job.Info)];
         }
 
         _outbox.Tell();
         Run(wakeUps);
         foreach (Job job in begun)
             _run($"job {job.Name}", () => RunAsync(job));
+        return infos;
     }
 
     /// <summary>Cancels everything, and completes when every transaction that has begun has ended. Nothing may be created any more.</summary>
@@ -122,7 +127,10 @@ public sealed partial class JobEngine
     /// <summary>Call under the lock.</summary>
     private Job Add(JobTransaction transaction, JobOptions options, JobWork work)
     {
-        var created = new Job(options, work, new RateLimit(_time) { BytesPerSecond = options.SpeedBytesPerSecond }) { Transaction = transaction };
+        var created = new Job(++_created, options, work, new RateLimit(_time) { BytesPerSecond = options.SpeedBytesPerSecond })
+        {
+            Transaction = transaction,
+        };
         _jobs.Add(created);
         transaction.Jobs.Add(created);
         Move(created, JobStatus.Created);
@@ -163,7 +171,7 @@ public sealed partial class JobEngine
         CheckSpeed(speedBytesPerSecond);
         if (id is not null && !IsWellFormed(id))
         {
-            throw Refused(
+            throw Invalid(
                 $"'{id}' is no name of a job: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most; give another one");
         }
 
@@ -176,11 +184,13 @@ public sealed partial class JobEngine
     private static void CheckSpeed(long bytesPerSecond)
     {
         if (bytesPerSecond < 0)
-            throw Refused($"a speed of {bytesPerSecond} bytes a second is none: it must be 0, for no limit, or more");
+            throw Invalid($"a speed of {bytesPerSecond} bytes a second is none: it must be 0, for no limit, or more");
     }
 
     private static bool IsWellFormed(string id) =>
         id.Length is > 0 and <= Limits.IdLength && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
 
     private static JobException Refused(string message) => new(JobErrorClass.GenericError, message);
+
+    private static JobException Invalid(string message) => new(JobErrorClass.GenericError, message) { Kind = JobErrorKind.Invalid };
 }

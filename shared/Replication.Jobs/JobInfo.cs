@@ -19,4 +19,7 @@ public sealed record JobInfo(
 {
     /// <summary>Of a backup: what was asked for, and its moment; null for other jobs.</summary>
     public JobBackup? Backup { get; init; }
+
+    /// <summary>Tells apart jobs of one name, one after the other, for as long as the engine lives: they are numbered from 1 as they are created.</summary>
+    public long Number { get; init; }
 }

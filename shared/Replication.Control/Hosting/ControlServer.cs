@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Replication.Control.Journal;
 using Replication.Control.Services;
-using Replication.Roles;
+using Replication.Control.Services.Jobs;
 
 namespace Replication.Control.Hosting;
 
@@ -23,7 +23,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private ControlServer(WebApplication application) => _application = application;
 
     public static async Task<ControlServer> StartAsync(
-        IReadOnlyList<ControlListener> listeners, IReplicationNode node, IEventStream events, IErrorList errors, ILoggerFactory loggers)
+        IReadOnlyList<ControlListener> listeners, IHostedNode node, IEventStream events, IErrorList errors, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -42,7 +42,7 @@ internal sealed class ControlServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_patience);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddSingleton(node).AddSingleton(events).AddSingleton(errors);
+        builder.Services.AddSingleton(node.Verbs).AddSingleton(new JobsDoor(node.Jobs)).AddSingleton(events).AddSingleton(errors);
         builder.Services.AddGrpc();
         WebApplication application = builder.Build();
         ControlEndpoint.Map(application);

@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Replication.Control.Services.Jobs;
 
 namespace Replication.Control.Services;
 
-/// <summary>The two services on a host's Kestrel. They take the node, its events and its errors from the host's services.</summary>
+/// <summary>The services on a host's Kestrel. They take the node, its jobs, its events and its errors from the host's services.</summary>
 internal static class ControlEndpoint
 {
     // Followers and a busy controller share a connection; above this number of cancelled streams Kestrel suspects an attack and closes it.
@@ -23,5 +24,7 @@ internal static class ControlEndpoint
     {
         routes.MapGrpcService<ReplicationGrpcService>();
         routes.MapGrpcService<PeerGrpcService>();
+        routes.MapGrpcService<BlockJobGrpcService>();
+        routes.MapGrpcService<BitmapGrpcService>();
     }
 }

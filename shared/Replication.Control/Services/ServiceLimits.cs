@@ -23,4 +23,22 @@ internal static class ServiceLimits
 
     /// <summary>A checkpoint's hold and a promotion's: no guest waits longer than this for a controller that may have died.</summary>
     public const long LeaseMs = 60 * 60 * 1000L;
+
+    /// <summary>Actions of one transaction: as many jobs as a node has, and as many changes of bitmaps beside them.</summary>
+    public const int Actions = 512;
+
+    /// <summary>A path, which the kernel bounds with 4096 bytes, or an NBD address that holds one.</summary>
+    public const int TargetBytes = 8192;
+
+    /// <summary>A guest's write that waits longer than a day for a copy has no guest any more.</summary>
+    public const long CbwTimeoutMs = 24 * 60 * 60 * 1000L;
+
+    /// <summary>Jobs of one watch: as many as a node has.</summary>
+    public const int WatchedJobs = 256;
+
+    /// <summary>Changes that wait for a watcher: all watched jobs from their beginning to their end. One that is slower watches again.</summary>
+    public const int WatchedChanges = 4096;
+
+    /// <summary>Between two looks at the jobs' progress for those who watch: what a person's eye follows.</summary>
+    public static readonly TimeSpan WatchStep = TimeSpan.FromMilliseconds(500);
 }

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Replication.Jobs;
 using Replication.Roles;
 
 namespace Replication.Control.Services;
@@ -12,6 +13,15 @@ internal static class VerbStatus
         VerbFailure.Invalid => StatusCode.InvalidArgument,
         VerbFailure.Unreachable => StatusCode.Unavailable,
         VerbFailure.Refused => StatusCode.FailedPrecondition,
+        _ => StatusCode.Internal,
+    };
+
+    public static StatusCode CodeOf(JobErrorKind kind) => kind switch
+    {
+        JobErrorKind.Refused => StatusCode.FailedPrecondition,
+        JobErrorKind.Invalid => StatusCode.InvalidArgument,
+        JobErrorKind.NotFound => StatusCode.NotFound,
+        JobErrorKind.Failed => StatusCode.Aborted,
         _ => StatusCode.Internal,
     };
 
@@ -36,6 +46,10 @@ internal static class VerbStatus
         catch (VerbException e)
         {
             throw new RpcException(new Status(CodeOf(e.Failure), e.Message, e));
+        }
+        catch (JobException e)
+        {
+            throw new RpcException(new Status(CodeOf(e.Kind), e.Message, e));
         }
         catch (MalformedFieldException e)
         {

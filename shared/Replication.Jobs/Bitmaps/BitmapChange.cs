@@ -30,13 +30,13 @@ internal sealed class BitmapChange
     {
         _store.LengthOf(disk);
         if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > LongestNameBytes)
-            throw Refused($"a bitmap's name has 1 to {LongestNameBytes} bytes");
+            throw Invalid($"a bitmap's name has 1 to {LongestNameBytes} bytes");
         if (Find(disk, name) is not null)
             throw Refused($"disk '{disk}' has a bitmap '{name}' already; remove it, or give the new one another name");
         long granularity = granularityBytes ?? DefaultGranularityBytes;
         if (!BitOperations.IsPow2(granularity) || granularity is < SmallestGranularityBytes or > LargestGranularityBytes)
         {
-            throw Refused($"a granularity of {granularity} bytes is none: it must be a power of two, "
+            throw Invalid($"a granularity of {granularity} bytes is none: it must be a power of two, "
                 + $"{SmallestGranularityBytes} to {LargestGranularityBytes}");
         }
 
@@ -80,7 +80,7 @@ internal sealed class BitmapChange
             DirtyBitmap source = RequireUsable(sourceDisk, sourceName, "merged");
             if (_store.LengthOf(sourceDisk) != _store.LengthOf(disk))
             {
-                throw Refused($"bitmap '{sourceName}' of disk '{sourceDisk}' cannot be merged into one of disk '{disk}': "
+                throw Invalid($"bitmap '{sourceName}' of disk '{sourceDisk}' cannot be merged into one of disk '{disk}': "
                     + $"the disks have {_store.LengthOf(sourceDisk)} and {_store.LengthOf(disk)} bytes");
             }
 
@@ -142,7 +142,10 @@ internal sealed class BitmapChange
     private DirtyBitmap Require(string disk, string name)
     {
         _store.LengthOf(disk);
-        return Find(disk, name) ?? throw Refused($"disk '{disk}' has no bitmap '{name}'");
+        return Find(disk, name) ?? throw new JobException(JobErrorClass.GenericError, $"disk '{disk}' has no bitmap '{name}'")
+        {
+            Kind = JobErrorKind.NotFound,
+        };
     }
 
     private DirtyBitmap RequireUsable(string disk, string name, string what)
@@ -162,4 +165,6 @@ internal sealed class BitmapChange
     }
 
     private static JobException Refused(string message) => new(JobErrorClass.GenericError, message);
+
+    private static JobException Invalid(string message) => new(JobErrorClass.GenericError, message) { Kind = JobErrorKind.Invalid };
 }

@@ -15,23 +15,23 @@ internal static class BackupRules
     {
         bool byBitmap = command.Sync is BackupSync.Incremental or BackupSync.Bitmap;
         if (byBitmap && command.Bitmap is null)
-            throw Refused($"sync {Name(command.Sync)} goes by a bitmap: name one with 'bitmap'");
+            throw Invalid($"sync {Name(command.Sync)} goes by a bitmap: name one with 'bitmap'");
         if (command.Sync == BackupSync.Incremental)
         {
             if (command.BitmapMode is not (null or BitmapMode.OnSuccess))
-                throw Refused("sync incremental goes with bitmap-mode on-success alone; for another mode use sync bitmap");
+                throw Invalid("sync incremental goes with bitmap-mode on-success alone; for another mode use sync bitmap");
             command = command with { Sync = BackupSync.Bitmap, BitmapMode = BitmapMode.OnSuccess };
         }
 
         if (command.Bitmap is { } name)
             CheckBitmap(command, bitmaps.FirstOrDefault(bitmap => bitmap.Name == name), name);
         else if (command.BitmapMode is not null)
-            throw Refused("a bitmap-mode says nothing without a bitmap: name one with 'bitmap'");
+            throw Invalid("a bitmap-mode says nothing without a bitmap: name one with 'bitmap'");
         if (command.DiscardSource)
-            throw Refused($"discard-source would discard blocks that the guest of disk '{command.Device}' uses; leave it out");
+            throw Invalid($"discard-source would discard blocks that the guest of disk '{command.Device}' uses; leave it out");
         if (command.FilterNodeName is { } node && !IsNodeName(node))
         {
-            throw Refused($"'{node}' is no name of a node: a letter, then letters, digits, '-', '.' and '_', "
+            throw Invalid($"'{node}' is no name of a node: a letter, then letters, digits, '-', '.' and '_', "
                 + $"{Limits.NodeNameLength} characters at most; give another filter-node-name");
         }
 
@@ -44,13 +44,13 @@ internal static class BackupRules
     {
         const int largest = 64 << 20;
         if (command.MinClusterBytes != 0 && (!BitOperations.IsPow2(command.MinClusterBytes) || command.MinClusterBytes is < 0 or > largest))
-            throw Refused($"a min-cluster-size of {command.MinClusterBytes} bytes is none: it must be a power of two, {largest} at most, or 0");
+            throw Invalid($"a min-cluster-size of {command.MinClusterBytes} bytes is none: it must be a power of two, {largest} at most, or 0");
         if (command.MaxWorkers < 1)
-            throw Refused($"max-workers must be 1 or more, not {command.MaxWorkers}");
+            throw Invalid($"max-workers must be 1 or more, not {command.MaxWorkers}");
         if (command.MaxChunkBytes < 0)
-            throw Refused($"max-chunk must be 0 or more, not {command.MaxChunkBytes}");
+            throw Invalid($"max-chunk must be 0 or more, not {command.MaxChunkBytes}");
         if (command.CbwTimeout < TimeSpan.Zero)
-            throw Refused($"a cbw-timeout of {command.CbwTimeout.TotalSeconds:0} s is none: it must be 0, for no limit, or more");
+            throw Invalid($"a cbw-timeout of {command.CbwTimeout.TotalSeconds:0} s is none: it must be 0, for no limit, or more");
     }
 
     /// <summary>Those that depend on the target.</summary>
@@ -60,24 +60,24 @@ internal static class BackupRules
     {
         int cluster = (int)Math.Max(command.MinClusterBytes, Math.Max(smallestClusterBytes, targetClusterBytes));
         if (command.MaxChunkBytes > 0 && command.MaxChunkBytes < cluster)
-            throw Refused($"a max-chunk of {command.MaxChunkBytes} bytes is less than what is copied at once, {cluster} bytes; give 0, or more");
+            throw Invalid($"a max-chunk of {command.MaxChunkBytes} bytes is less than what is copied at once, {cluster} bytes; give 0, or more");
         return cluster;
     }
 
     private static void CheckBitmap(BackupCommand command, BitmapInfo? bitmap, string name)
     {
         if (bitmap is null)
-            throw Refused($"disk '{command.Device}' has no bitmap '{name}'");
+            throw new JobException(JobErrorClass.GenericError, $"disk '{command.Device}' has no bitmap '{name}'") { Kind = JobErrorKind.NotFound };
         if (command.BitmapMode is null)
-            throw Refused($"what becomes of bitmap '{name}' is not said: give a bitmap-mode, on-success, never or always");
+            throw Invalid($"what becomes of bitmap '{name}' is not said: give a bitmap-mode, on-success, never or always");
         if (bitmap.IsBusy)
             throw Refused($"bitmap '{name}' of disk '{command.Device}' is busy: a job or an export uses it; wait for its end");
         if (bitmap.IsInconsistent)
             throw Refused($"bitmap '{name}' of disk '{command.Device}' is inconsistent, it may lack marks; remove it, and begin again with a full backup");
         if (command.Sync == BackupSync.None)
-            throw Refused("sync none copies nothing by itself, and goes without a bitmap");
+            throw Invalid("sync none copies nothing by itself, and goes without a bitmap");
         if (command.BitmapMode == BitmapMode.Never && command.Sync != BackupSync.Bitmap)
-            throw Refused($"bitmap-mode never with sync {Name(command.Sync)} would leave bitmap '{name}' as it is; leave the bitmap out");
+            throw Invalid($"bitmap-mode never with sync {Name(command.Sync)} would leave bitmap '{name}' as it is; leave the bitmap out");
     }
 
     private static bool IsNodeName(string name) =>
@@ -86,4 +86,6 @@ internal static class BackupRules
     private static string Name(BackupSync sync) => sync.ToString().ToLowerInvariant();
 
     private static JobException Refused(string message) => new(JobErrorClass.GenericError, message);
+
+    private static JobException Invalid(string message) => new(JobErrorClass.GenericError, message) { Kind = JobErrorKind.Invalid };
 }

@@ -40,11 +40,8 @@ internal sealed class CommandTransaction(
             backup.Begin();
     }
 
-    public void Begin()
-    {
-        foreach (JobTransaction jobs in _jobs)
-            engine.Begin(jobs);
-    }
+    /// <returns>The jobs, in order of their actions.</returns>
+    public IReadOnlyList<JobInfo> Begin() => [.. _jobs.SelectMany(engine.Begin)];
 
     /// <summary>Takes everything back, the last first.</summary>
     public async ValueTask RollBackAsync()

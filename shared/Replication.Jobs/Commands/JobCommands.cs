@@ -25,15 +25,17 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
     {
     }
 
-    public Task BackupAsync(BackupCommand command, CancellationToken cancellationToken) =>
-        TransactAsync([new TransactionAction.Backup(command)], isGrouped: false, cancellationToken);
+    /// <returns>Its job, as it was when it began.</returns>
+    public async Task<JobInfo> BackupAsync(BackupCommand command, CancellationToken cancellationToken) =>
+        (await TransactAsync([new TransactionAction.Backup(command)], isGrouped: false, cancellationToken))[0];
 
     /// <summary>Does all of it or none; returns when the jobs have begun.</summary>
     /// <param name="actions">In order.</param>
     /// <param name="isGrouped">Completion mode <c>grouped</c>: its jobs succeed together or not at all.</param>
     /// <param name="cancellationToken">Ends it before its moment; afterwards it is not looked at.</param>
+    /// <returns>The jobs, in order of their actions, as they were when they began.</returns>
     /// <exception cref="JobException">Nothing has been done, but for a checkpoint that the message tells of.</exception>
-    public async Task TransactAsync(IReadOnlyList<TransactionAction> actions, bool isGrouped, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<JobInfo>> TransactAsync(IReadOnlyList<TransactionAction> actions, bool isGrouped, CancellationToken cancellationToken)
     {
         bool hasCheckpoint = HasCheckpoint(actions);
         RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
@@ -50,7 +52,7 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         {
             await transaction.RollBackAsync();
             if (e is IOException)
-                throw new JobException(JobErrorClass.GenericError, e.Message, e);
+                throw new JobException(JobErrorClass.GenericError, e.Message, e) { Kind = JobErrorKind.Failed };
             throw;
         }
         finally
@@ -58,7 +60,7 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
             _turns.Release(turn);
         }
 
-        transaction.Begin();
+        return transaction.Begin();
     }
 
     /// <summary>A dry run: every action that would be refused, and why. Nothing is changed, and no job begins; the guest waits as for a real one.</summary>

@@ -65,7 +65,7 @@ public sealed class BackupTarget : IBackupTarget
         }
         catch (TargetException e)
         {
-            throw new JobException(JobErrorClass.GenericError, e.Message, e);
+            throw new JobException(JobErrorClass.GenericError, e.Message, e) { Kind = JobErrorKind.Failed };
         }
     }
 

@@ -111,6 +111,8 @@ public sealed class GroupNode : IReplicationNode
     /// <summary>Drains, flushes and closes; the secondary stays at its epoch, and a primary's end is no failover.</summary>
     public async ValueTask DisposeAsync()
     {
+        // A role waits for everything that runs, and a job may run for as long as nobody cancels it.
+        await Jobs.Engine.EndAsync();
         await _role.DisposeAsync();
         await Jobs.DisposeAsync();
         foreach (BlockNode disk in _disks)

@@ -24,12 +24,16 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
     private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<WatchedDisk> disks, GroupGate gate, BitmapStore bitmaps)
     {
         (_context, _services, _disks, _bitmaps) = (context, services, disks, bitmaps);
-        Engine = new JobEngine(new JobJournal(context.Journal), context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
+        Observers.Add(new JobJournal(context.Journal));
+        Engine = new JobEngine(Observers, context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
         Commands = new JobCommands(Engine, bitmaps, this, gate, context.Time);
     }
 
     /// <summary>The jobs, and their verbs.</summary>
     public JobEngine Engine { get; }
+
+    /// <summary>Who is told of what happens to jobs; the node's journal is the first.</summary>
+    public JobObservers Observers { get; } = new();
 
     /// <summary>Backups, changes of bitmaps, and transactions of both.</summary>
     public JobCommands Commands { get; }

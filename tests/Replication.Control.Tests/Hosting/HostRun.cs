@@ -34,6 +34,9 @@ internal sealed class HostRun : IDisposable
     /// <summary>Replaces the fake node's opening.</summary>
     public Func<NodeOptions, NodeServices, FakeHostedNode> Open { get; init; } = (options, services) => new FakeHostedNode(options, services);
 
+    /// <summary>The real node, in place of a fake one.</summary>
+    public bool OpensGroupNode { get; init; }
+
     public string Error => _error.ToString();
 
     public string Output => _output.ToString();
@@ -56,7 +59,9 @@ internal sealed class HostRun : IDisposable
             Error = _error,
             Environment = [],
             ShutdownRequested = _shutdown.Task,
-            OpenNode = (options, services) => Task.FromResult<IHostedNode>(Node = Open(options, services)),
+            OpenNode = (options, services) => OpensGroupNode
+                ? HostedGroupNode.OpenAsync(options, services)
+                : Task.FromResult<IHostedNode>(Node = Open(options, services)),
         });
     }
 

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Replication.Control.Journal;
 using Replication.Control.Services;
+using Replication.Control.Services.Jobs;
 using Replication.Protos;
 using Replication.Roles;
 
@@ -46,6 +47,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddSingleton<IReplicationNode>(new FakeNode());
         builder.Services.AddSingleton<IEventStream>(journal);
         builder.Services.AddSingleton<IErrorList>(journal);
+        builder.Services.AddSingleton(new JobsDoor(null));
         builder.Services.AddGrpc();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
