@@ -24,6 +24,14 @@ public sealed class JobContext
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
     public Task RestAsync() => _engine.RestAsync(_job);
 
+    /// <summary>Rests, standing still where the job is paused, until it is over.</summary>
+    /// <param name="isOver">Looked at again at each <see cref="Wake"/>, under the engine's lock: it asks the engine nothing.</param>
+    /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
+    public Task RestAsync(Func<bool> isOver) => _engine.RestAsync(_job, isOver);
+
+    /// <summary>Who rests looks whether it is over.</summary>
+    public void Wake() => _engine.WakeUp(_job);
+
     /// <summary>Waits until the speed lets so many bytes through.</summary>
     /// <param name="lengthBytes">What is to be copied.</param>
     /// <param name="stillWanted">Called now and then while it waits; what it throws ends the wait.</param>

@@ -68,8 +68,17 @@ public sealed partial class JobEngine
         await RestAsync(job);
     }
 
-    /// <summary>Returns where the job is asked to complete, which only one that is ready is.</summary>
-    internal async Task RestAsync(Job job)
+    /// <summary>Who rests looks whether it is over; what stands still goes on doing so.</summary>
+    internal void WakeUp(Job job)
+    {
+        List<Action> wakeUps = [];
+        lock (_sync)
+            Wake(job, wakeUps);
+        Run(wakeUps);
+    }
+
+    /// <summary>Returns where the job is asked to complete, which only one that is ready is, or where it is over.</summary>
+    internal async Task RestAsync(Job job, Func<bool>? isOver = null)
     {
         while (true)
         {
@@ -77,7 +86,7 @@ public sealed partial class JobEngine
             Task rest;
             lock (_sync)
             {
-                if (job.IsAskedToComplete)
+                if (job.IsAskedToComplete || isOver?.Invoke() == true)
                     return;
                 // What has been asked for since the pause point has woken nobody yet.
                 if (job.Pauses > 0 || job.IsCancelled)

@@ -39,6 +39,18 @@ internal static class Limits
     /// <summary>What is kept of a program's messages: the first one is shown.</summary>
     public const int ErrorCharacters = 4096;
 
+    /// <summary>How long a fleecing export stays where nobody says how long, or renews it: one that is forgotten costs every first write of the guest.</summary>
+    public static readonly TimeSpan FleeceLease = TimeSpan.FromHours(1);
+
+    /// <summary>The longest lease; who reads for longer renews it.</summary>
+    public static readonly TimeSpan LongestFleeceLease = TimeSpan.FromDays(7);
+
+    /// <summary>How long a guest's write waits for its old content to be kept for a reader: guests give their disks up after 30 s.</summary>
+    public static readonly TimeSpan FleeceCbwTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Fleecing exports at once: each is a job with its target, and a name in every listing.</summary>
+    public const int Fleeces = 64;
+
     /// <summary>The smallest cluster of a backup, QEMU's: smaller ones would cost more in requests than they save in bytes.</summary>
     public const int ClusterBytes = 64 << 10;
 }

@@ -83,9 +83,15 @@ internal sealed partial class PointInTime
                 await _source.ReadAsync(piece.OffsetBytes, bytes);
                 // The target detects zeroes (QEMU's detect-zeroes=unmap).
                 if (bytes.Span.ContainsAnyExcept((byte)0))
+                {
+                    Hold(piece);
                     await _target.WriteAsync(piece.OffsetBytes, bytes);
+                }
                 else
+                {
                     await ZeroAsync(piece);
+                }
+
                 rest = BlockRange.FromBounds(piece.EndBytes, range.EndBytes);
             }
         }

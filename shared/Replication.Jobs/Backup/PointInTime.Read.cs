@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.Locks;
+using Replication.Nbd;
 
 namespace Replication.Jobs.Backup;
 
@@ -11,7 +12,8 @@ internal sealed partial class PointInTime
     public async ValueTask ReadAsync(string reader, long offsetBytes, Memory<byte> buffer)
     {
         var range = new BlockRange(offsetBytes, buffer.Length);
-        RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
+        if (await GrantedAsync(_clusters.AcquireSharedAsync(Align(range))) is not { } ticket)
+            throw Lost(reader, range);
         try
         {
             for (BlockRange rest = range; !rest.IsEmpty;)
@@ -20,6 +22,10 @@ internal sealed partial class PointInTime
                 await node.ReadAsync(run.OffsetBytes, buffer.Slice((int)(run.OffsetBytes - offsetBytes), (int)run.LengthBytes));
                 rest = BlockRange.FromBounds(run.EndBytes, range.EndBytes);
             }
+
+            // Lost meanwhile: the guest may have changed it under the read.
+            if (_isBroken)
+                throw Lost(reader, range);
         }
         finally
         {
@@ -37,7 +43,7 @@ internal sealed partial class PointInTime
         RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
         try
         {
-            if (Broken is null && DeniedBytes(range) is > 0 and long deniedBytes)
+            if (!_isBroken && DeniedBytes(range) is > 0 and long deniedBytes)
                 return new Extent(deniedBytes, ExtentFlags.Data);
             (BlockRange run, BlockNode node) = Find(reader, range);
             return await node.StatusAsync(run);
@@ -59,9 +65,12 @@ internal sealed partial class PointInTime
         RangeLock.Ticket ticket = await _clusters.AcquireAsync(clusters);
         try
         {
+            if (_isBroken)
+                throw Lost(_target.Name, clusters);
             _wanted.Clear(first, end - first);
             _toCopy.Clear(first, end - first);
             _done.Clear(first, end - first);
+            Free(first, end - first);
             await _target.DiscardAsync(clusters);
         }
         finally
@@ -70,11 +79,37 @@ internal sealed partial class PointInTime
         }
     }
 
+    /// <summary>
+    /// Which layer holds the extent that a range begins with (<c>qemu:allocation-depth</c>): 1 is the target, 2 the source; 0: it is denied.
+    /// </summary>
+    /// <exception cref="BlockException">EACCES: the point in time is lost.</exception>
+    public ValueTask<NbdExtent> DepthAsync(BlockRange range)
+    {
+        if (_isBroken)
+            return ValueTask.FromException<NbdExtent>(Lost(_target.Name, range));
+        long first = First(range);
+        long end = first + Count(range);
+        uint depth = DepthOf(first);
+        long next = first + 1;
+        while (next < end && DepthOf(next) == depth)
+            next++;
+        return new ValueTask<NbdExtent>(new NbdExtent(RangeOf(first, next).Intersect(range).LengthBytes, depth));
+    }
+
+    /// <summary>Completes when nobody reads any more who has found something before the point in time was given up.</summary>
+    public async ValueTask DrainAsync()
+    {
+        Invariant.Check(Broken is not null, "readers are waited for when none can begin");
+        _clusters.Release(await _clusters.AcquireAsync(new BlockRange(0, LengthBytes)));
+    }
+
+    private uint DepthOf(long cluster) => _done[cluster] ? 1U : _wanted[cluster] ? 2U : 0;
+
     /// <summary>Where the beginning of a range is, and how far it goes on like that. It stays so for as long as the caller holds the lock.</summary>
     private (BlockRange Run, BlockNode Node) Find(string reader, BlockRange range)
     {
-        if (Broken is { } broken)
-            throw Denied(reader, range, $"the point in time was given up: {broken.Message}");
+        if (_isBroken)
+            throw Lost(reader, range);
         long first = First(range);
         long end = first + Count(range);
         bool isDone = _done[first];
@@ -94,6 +129,8 @@ internal sealed partial class PointInTime
         long next = _wanted.NextSet(first, _done.NextSet(first, end));
         return next == first ? 0 : RangeOf(first, next).Intersect(range).LengthBytes;
     }
+
+    private BlockException Lost(string reader, BlockRange range) => Denied(reader, range, $"the point in time was given up: {Broken!.Message}");
 
     private static BlockException Denied(string reader, BlockRange range, string why) =>
         new(BlockErrorKind.Io, reader, BlockOperation.Read, range, why, Errno.EACCES);

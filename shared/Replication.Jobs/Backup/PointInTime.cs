@@ -28,7 +28,9 @@ internal sealed partial class PointInTime : IBeforeWrite
     private readonly BlockBitmap _done;
     private readonly BlockBitmap _wanted;
     private readonly Lock _sync = new();
+    private readonly TaskCompletionSource _lost = new(); // completes with _broken
     private BlockException? _broken; // guarded by _sync; why there is no point in time any more
+    private volatile bool _isBroken; // set under _sync, with _broken
     private int _copies; // guarded by _sync; under way, those that nobody waits for any more included
     private TaskCompletionSource? _settled; // guarded by _sync
 
@@ -44,6 +46,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         Invariant.Check(toCopy.LengthBits == (source.LengthBytes + options.ClusterBytes - 1) / options.ClusterBytes, "a bit for each cluster");
         (_source, _target, _toCopy, _options, _buffers, _time) = (source, target, toCopy, options, buffers, time);
         _done = new BlockBitmap(toCopy.LengthBits);
+        _held = new BlockBitmap(toCopy.LengthBits);
         _wanted = new BlockBitmap(toCopy.LengthBits);
         _wanted.Or(toCopy);
     }
@@ -51,10 +54,15 @@ internal sealed partial class PointInTime : IBeforeWrite
     /// <summary>Called with the bytes of each copy that has succeeded, the guest's ones too.</summary>
     public Action<long> Copied { get; set; } = _ => { };
 
+    /// <summary>Called once, when the point in time is given up; on any thread, that of a guest's write among them.</summary>
+    public Action GivenUp { get; set; } = () => { };
+
     /// <summary>The clusters that have not been copied, for who has to remember them. Exact when no copy is under way.</summary>
     public BlockBitmap NotCopied => _toCopy;
 
     public int ClusterBytes => _options.ClusterBytes;
+
+    public long LengthBytes => _source.LengthBytes;
 
     /// <summary>Bytes that are still to be copied: whole clusters, the last one as far as the disk goes.</summary>
     public long ToCopyBytes
@@ -78,9 +86,13 @@ internal sealed partial class PointInTime : IBeforeWrite
 
     public async ValueTask BeforeWriteAsync(BlockRange range)
     {
+        // Once it is lost nobody waits: not for readers, which learn of it behind their reads, nor for copies that hang.
+        if (_isBroken)
+            return;
         BlockRange clusters = Align(range);
-        RangeLock.Ticket ticket = await _clusters.AcquireAsync(clusters);
-        if (Broken is not null || !_toCopy.AnySet(First(clusters), Count(clusters)))
+        if (await GrantedAsync(_clusters.AcquireAsync(clusters)) is not { } ticket)
+            return;
+        if (_isBroken || !_toCopy.AnySet(First(clusters), Count(clusters)))
         {
             _clusters.Release(ticket);
             return;
@@ -90,7 +102,8 @@ internal sealed partial class PointInTime : IBeforeWrite
         Task<BlockException?> copy = CopyLockedAsync(clusters, ticket);
         if (await FailureOfAsync(copy, range) is not { } failure)
             return;
-        if (_options.OnCbwError == OnCbwError.BreakGuestWrite)
+        // What is lost already needs no guest's write to fail for it.
+        if (_options.OnCbwError == OnCbwError.BreakGuestWrite && !_isBroken)
             throw failure;
         Break(failure);
     }
@@ -99,7 +112,15 @@ internal sealed partial class PointInTime : IBeforeWrite
     public void Break(BlockException why)
     {
         lock (_sync)
-            _broken ??= why;
+        {
+            if (_broken is not null)
+                return;
+            _broken = why;
+            _isBroken = true;
+        }
+
+        _lost.SetResult();
+        GivenUp();
     }
 
     /// <summary>Completes when no copy is under way, not even one that a guest's write has stopped waiting for. Nobody may ask any more.</summary>
@@ -108,6 +129,21 @@ internal sealed partial class PointInTime : IBeforeWrite
         lock (_sync)
             return _copies == 0 ? Task.CompletedTask : (_settled ??= new TaskCompletionSource()).Task;
     }
+
+    /// <summary>The lock that was asked for; null: the point in time was lost before it came, and it is given back as soon as it does.</summary>
+    private async ValueTask<RangeLock.Ticket?> GrantedAsync(ValueTask<RangeLock.Ticket> asked)
+    {
+        if (asked.IsCompleted)
+            return await asked;
+        Task<RangeLock.Ticket> granted = asked.AsTask();
+        await Task.WhenAny(granted, _lost.Task);
+        if (granted.IsCompleted)
+            return await granted;
+        _ = ReleaseAsync(granted);
+        return null;
+    }
+
+    private async Task ReleaseAsync(Task<RangeLock.Ticket> granted) => _clusters.Release(await granted);
 
     private async Task<BlockException?> FailureOfAsync(Task<BlockException?> copy, BlockRange range)
     {

@@ -8,4 +8,8 @@ namespace Replication.Jobs.Backup;
 /// <param name="CbwTimeout">The longest wait of a guest's write for its copy, which then counts as ETIMEDOUT; zero: no limit.</param>
 /// <param name="Offload">Copies data from the source to the target without looking at it for zeroes, as long as it can; null: nothing does.</param>
 internal sealed record PointInTimeOptions(
-    int ClusterBytes, OnCbwError OnCbwError = OnCbwError.BreakGuestWrite, TimeSpan CbwTimeout = default, CopyOffload? Offload = null);
+    int ClusterBytes, OnCbwError OnCbwError = OnCbwError.BreakGuestWrite, TimeSpan CbwTimeout = default, CopyOffload? Offload = null)
+{
+    /// <summary>The most old content that the target may hold: the point in time is given up where it would be more, whatever the policy. 0: no limit.</summary>
+    public long QuotaBytes { get; init; }
+}

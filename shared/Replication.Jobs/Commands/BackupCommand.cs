@@ -1,4 +1,5 @@
 using Replication.Jobs.Backup;
+using Replication.Jobs.Fleecing;
 
 namespace Replication.Jobs.Commands;
 
@@ -67,6 +68,9 @@ public sealed record BackupCommand
 
     /// <summary>The smallest unit of copying; 0: the target's. A power of two.</summary>
     public long MinClusterBytes { get; init; }
+
+    /// <summary>The fleecing export that it is for; null: it is a backup.</summary>
+    internal Fleece? Fleece { get; init; }
 }
 
 /// <summary>Whether a backup makes its target; QEMU's <c>NewImageMode</c>.</summary>

@@ -23,6 +23,8 @@ internal static class BackupRules
             command = command with { Sync = BackupSync.Bitmap, BitmapMode = BitmapMode.OnSuccess };
         }
 
+        if (command.Fleece?.Command.Bitmap is { } limit)
+            CheckUsable(command.Device, bitmaps.FirstOrDefault(bitmap => bitmap.Name == limit), limit);
         if (command.Bitmap is { } name)
             CheckBitmap(command, bitmaps.FirstOrDefault(bitmap => bitmap.Name == name), name);
         else if (command.BitmapMode is not null)
@@ -66,14 +68,9 @@ internal static class BackupRules
 
     private static void CheckBitmap(BackupCommand command, BitmapInfo? bitmap, string name)
     {
-        if (bitmap is null)
-            throw new JobException(JobErrorClass.GenericError, $"disk '{command.Device}' has no bitmap '{name}'") { Kind = JobErrorKind.NotFound };
-        if (command.BitmapMode is null)
+        if (bitmap is not null && command.BitmapMode is null)
             throw Invalid($"what becomes of bitmap '{name}' is not said: give a bitmap-mode, on-success, never or always");
-        if (bitmap.IsBusy)
-            throw Refused($"bitmap '{name}' of disk '{command.Device}' is busy: a job or an export uses it; wait for its end");
-        if (bitmap.IsInconsistent)
-            throw Refused($"bitmap '{name}' of disk '{command.Device}' is inconsistent, it may lack marks; remove it, and begin again with a full backup");
+        CheckUsable(command.Device, bitmap, name);
         if (command.Sync == BackupSync.None)
             throw Invalid("sync none copies nothing by itself, and goes without a bitmap");
         if (command.BitmapMode == BitmapMode.Never && command.Sync != BackupSync.Bitmap)
@@ -82,6 +79,16 @@ internal static class BackupRules
 
     private static bool IsNodeName(string name) =>
         name.Length is > 0 and <= Limits.NodeNameLength && char.IsAsciiLetter(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
+
+    private static void CheckUsable(string device, BitmapInfo? bitmap, string name)
+    {
+        if (bitmap is null)
+            throw new JobException(JobErrorClass.GenericError, $"disk '{device}' has no bitmap '{name}'") { Kind = JobErrorKind.NotFound };
+        if (bitmap.IsBusy)
+            throw Refused($"bitmap '{name}' of disk '{device}' is busy: a job or an export uses it; wait for its end");
+        if (bitmap.IsInconsistent)
+            throw Refused($"bitmap '{name}' of disk '{device}' is inconsistent, it may lack marks; remove it, and begin again with a full backup");
+    }
 
     private static string Name(BackupSync sync) => sync.ToString().ToLowerInvariant();
 

@@ -59,7 +59,7 @@ internal sealed class CommandTransaction(
         backup.CheckArguments(host, known);
         engine.CheckNew(backup.Id, backup.Command.SpeedBytesPerSecond);
         backup.ClaimDisk(claims);
-        IBackupTarget target = backup.Target = await host.OpenTargetAsync(backup.Command, backup.Disk.LengthBytes, cancellationToken);
+        IBackupTarget target = backup.Target = await backup.OpenTargetAsync(host, cancellationToken);
         backup.CheckTarget(host, claims, new TargetOutlook(target.Identity, target.Node.LengthBytes, target.ClusterBytes));
     }
 
@@ -85,11 +85,13 @@ internal sealed class CommandTransaction(
     private async ValueTask PrepareAsync(OpenBackup backup, ulong epoch)
     {
         BackupCommand command = backup.Command;
-        FrozenBitmap? frozen = command.Bitmap is { } name ? await _change!.FreezeAsync(command.Device, name) : null;
+        FrozenBitmap? frozen = (command.Fleece?.Command.Bitmap ?? command.Bitmap) is { } name ? await _change!.FreezeAsync(command.Device, name) : null;
         DiskMoment moment = backup.TakeMoment();
-        (JobOptions options, BackupWork work) = backup.Prepare(
+        (JobOptions options, JobWork work) = backup.Prepare(
             frozen, epoch, claims, buffers, command.UseCopyRange ? host.OffloadBetween(moment.Source, backup.Target!.Node) : null, time);
-        engine.Create(TransactionFor(frozen), options, work);
+        JobTransaction transaction = TransactionFor(frozen);
+        command.Fleece?.Transaction = transaction;
+        engine.Create(transaction, options, work);
         if (options.Backup!.Warning is { } warning)
             host.Warn($"job {options.Id}: {warning}");
     }

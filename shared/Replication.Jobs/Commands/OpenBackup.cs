@@ -73,8 +73,13 @@ internal sealed class OpenBackup
         }
     }
 
+    /// <exception cref="JobException">It cannot be.</exception>
+    public ValueTask<IBackupTarget> OpenTargetAsync(IJobHost host, CancellationToken cancellationToken) => Command.Fleece is { } fleece
+        ? fleece.OpenTargetAsync(host, Command, Disk.LengthBytes, cancellationToken)
+        : host.OpenTargetAsync(Command, Disk.LengthBytes, cancellationToken);
+
     /// <summary>The job's options, and its work; its point in time is in force from <see cref="Begin"/> on.</summary>
-    public (JobOptions Options, BackupWork Work) Prepare(
+    public (JobOptions Options, JobWork Work) Prepare(
         FrozenBitmap? frozen, ulong epoch, Claims claims, CopyBuffers buffers, CopyOffload? offload, TimeProvider time)
     {
         BlockNode source = Moment!.Source;
@@ -103,9 +108,9 @@ internal sealed class OpenBackup
             SpeedBytesPerSecond = Command.SpeedBytesPerSecond,
             AutoFinalize = Command.AutoFinalize,
             AutoDismiss = Command.AutoDismiss,
-            Backup = new JobBackup(Disk.Name, _asked.Target, _asked.Sync, _asked.Bitmap, epoch, _asked.FilterNodeName ?? $"#filter-{Id}", Warning),
+            Backup = new JobBackup(Disk.Name, _asked.Target, _asked.Sync, _asked.Fleece?.Command.Bitmap ?? _asked.Bitmap, epoch, _asked.FilterNodeName ?? $"#filter-{Id}", Warning),
         };
-        return (options, new BackupWork(plan, time));
+        return (options, Command.Fleece?.Take(PointInTime, frozen, epoch, plan.CloseAsync, time) ?? new BackupWork(plan, time));
     }
 
     /// <summary>This is the moment. Everything is held still, and <see cref="Prepare"/> follows.</summary>
@@ -149,23 +154,25 @@ internal sealed class OpenBackup
 
     private PointInTimeOptions KeptAs(DiskMoment moment, CopyOffload? offload)
     {
+        long quotaBytes = Command.Fleece?.QuotaBytes ?? 0;
         if (moment.WritersPatience is not { } patience)
-            return new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload);
+            return new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload) { QuotaBytes = quotaBytes };
         bool isLonger = Command.CbwTimeout == TimeSpan.Zero || Command.CbwTimeout > patience;
-        return new PointInTimeOptions(ClusterBytes, OnCbwError.BreakSnapshot, isLonger ? patience : Command.CbwTimeout, offload);
+        TimeSpan timeout = isLonger ? patience : Command.CbwTimeout;
+        return new PointInTimeOptions(ClusterBytes, OnCbwError.BreakSnapshot, timeout, offload) { QuotaBytes = quotaBytes };
     }
 
     private BlockBitmap Wanted(FrozenBitmap? frozen)
     {
         long lengthBytes = Disk.LengthBytes;
         var wanted = new BlockBitmap((lengthBytes + ClusterBytes - 1) / ClusterBytes);
-        if (Command.Sync != BackupSync.Bitmap)
+        if (frozen is null || Command.Sync is not (BackupSync.Bitmap or BackupSync.None))
         {
             wanted.Set(0, wanted.LengthBits);
             return wanted;
         }
 
-        BlockBitmap marks = frozen!.Frozen;
+        BlockBitmap marks = frozen.Frozen;
         long granularityBytes = frozen.GranularityBytes;
         for (long bit = marks.NextSet(0, marks.LengthBits); bit < marks.LengthBits;)
         {

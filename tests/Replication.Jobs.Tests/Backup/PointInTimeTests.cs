@@ -225,6 +225,37 @@ public sealed class PointInTimeTests
     }
 
     [Fact]
+    public async Task Once_it_is_lost_the_guest_waits_for_no_reader_and_the_reader_learns_of_it()
+    {
+        PointInTime pointInTime = Take();
+        Hold(_source, BlockOperation.Read);
+        Task early = Reader(pointInTime).ReadAsync(0, new byte[Cluster]).AsTask();
+        Task waiting = _guest.WriteAsync(512, s_new).AsTask();
+        Assert.False(waiting.IsCompleted);
+        pointInTime.Break(new BlockException(BlockErrorKind.Io, "target", BlockOperation.Write, default, "it is gone"));
+        await waiting;
+        await _guest.WriteAsync(0, s_new);
+        Assert.Single(_source.Pending);
+        await _source.ReleaseAllAsync();
+        Assert.Equal(Errno.EACCES, (await BlockAssert.FailsAsync(new ValueTask(early))).Errno);
+    }
+
+    [Fact]
+    public async Task Writes_that_wait_for_a_copy_that_hangs_wait_no_longer_than_its_own()
+    {
+        PointInTime pointInTime = Take(new PointInTimeOptions(Cluster, OnCbwError.BreakSnapshot, TimeSpan.FromSeconds(3)));
+        Hold(_target, BlockOperation.Write);
+        Task[] writing = [_guest.WriteAsync(0, s_new).AsTask(), _guest.WriteAsync(512, s_new).AsTask()];
+        Task reading = Reader(pointInTime).ReadAsync(0, new byte[512]).AsTask();
+        Assert.DoesNotContain(writing, task => task.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        await Task.WhenAll(writing);
+        Assert.Equal(Errno.EACCES, (await BlockAssert.FailsAsync(new ValueTask(reading))).Errno);
+        await _target.ReleaseAllAsync();
+        await pointInTime.SettleAsync();
+    }
+
+    [Fact]
     public async Task What_nobody_wants_is_neither_kept_nor_readable()
     {
         var wanted = new BlockBitmap(6);

@@ -95,6 +95,8 @@ internal sealed class CommandWorld : IJobHost
         if (command.Mode == TargetMode.Existing && !_targets.ContainsKey(command.Target))
             throw new JobException(JobErrorClass.GenericError, $"{command.Target} does not exist");
         TestTarget target = Target(command.Target);
+        if (target.Refusal is { } refusal)
+            throw new JobException(JobErrorClass.GenericError, refusal);
         target.IsOpen = true;
         return new ValueTask<IBackupTarget>(target);
     }
@@ -142,6 +144,9 @@ internal sealed class CommandWorld : IJobHost
         public bool IsOpen { get; set; }
 
         public bool IsSealed { get; private set; }
+
+        /// <summary>The reason that its opening is refused with; null: it is opened.</summary>
+        public string? Refusal { get; set; }
 
         public int ClusterBytes { get; init; } = 64 << 10;
 
