@@ -35,8 +35,9 @@ public sealed class JobContext
     /// <summary>Waits until the speed lets so many bytes through.</summary>
     /// <param name="lengthBytes">What is to be copied.</param>
     /// <param name="stillWanted">Called now and then while it waits; what it throws ends the wait.</param>
+    /// <returns>False: the job is to stand still first, and nothing was let through.</returns>
     /// <exception cref="OperationCanceledException">The job is cancelled.</exception>
-    public ValueTask PaceAsync(long lengthBytes, Action? stillWanted = null) => _engine.PaceAsync(_job, lengthBytes, stillWanted);
+    public ValueTask<bool> PaceAsync(long lengthBytes, Action? stillWanted = null) => _engine.PaceAsync(_job, lengthBytes, stillWanted);
 
     /// <summary>What is done of what there is to do; also when the job is over.</summary>
     public (long DoneBytes, long TotalBytes) Progress => _job.Progress;

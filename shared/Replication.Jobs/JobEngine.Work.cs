@@ -25,14 +25,21 @@ public sealed partial class JobEngine
         return new ValueTask(StandAsync(job));
     }
 
-    internal async ValueTask PaceAsync(Job job, long lengthBytes, Action? stillWanted)
+    internal async ValueTask<bool> PaceAsync(Job job, long lengthBytes, Action? stillWanted)
     {
         TimeSpan wait;
         while (!job.Rate.TryTake(lengthBytes, out wait))
         {
             await Task.Delay(wait, _time, job.Cancellation.Token);
             stillWanted?.Invoke();
+            lock (_sync)
+            {
+                if (job.Pauses > 0)
+                    return false;
+            }
         }
+
+        return true;
     }
 
     internal ErrorAction TakeError(Job job, ErrorPolicy policy, BlockOperation operation, int errno)

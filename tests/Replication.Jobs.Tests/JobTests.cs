@@ -210,6 +210,19 @@ public sealed class JobTests
     }
 
     [Fact]
+    public async Task A_job_that_waits_for_its_speed_can_be_paused()
+    {
+        ScriptedWork work = _world.Begin("a", speed: 1);
+        Assert.True(await work.Context!.PaceAsync(1 << 20));
+        Task<bool> second = work.Context.PaceAsync(1).AsTask();
+        _world.Engine.Pause("a");
+        _world.Time.Advance(Limits.PaceStep);
+        Assert.False(await second.WaitAsync(TestTimeouts.Patience));
+        _world.Engine.Cancel("a");
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
     public async Task A_job_that_waits_for_its_speed_can_be_cancelled()
     {
         ScriptedWork work = _world.Begin("a", speed: 1);

@@ -73,7 +73,8 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
             BlockRange next = _pointInTime.Next(at, plan.ChunkBytes);
             if (!next.IsEmpty)
             {
-                await context.PaceAsync(next.LengthBytes);
+                if (!await context.PaceAsync(next.LengthBytes))
+                    continue;
                 at = next.EndBytes;
                 _copies.Add(CopyAsync(context, next));
                 continue;
