@@ -12,6 +12,9 @@ internal sealed class Listeners : IDisposable
 
     public List<NbdListener> Mirror { get; } = [];
 
+    /// <summary>Null: scripts have no door.</summary>
+    public QmpSocket? Qmp { get; private set; }
+
     /// <exception cref="ConfigurationException">An address cannot be listened on; none is.</exception>
     public static Listeners Bind(HostOptions options)
     {
@@ -24,6 +27,8 @@ internal sealed class Listeners : IDisposable
                 listeners.Guest.Add(Nbd(listen));
             foreach (Listen<NbdAddress> listen in options.Mirror)
                 listeners.Mirror.Add(Nbd(listen));
+            if (options.Qmp is { } qmp)
+                listeners.Qmp = new QmpSocket(qmp);
             return listeners;
         }
         catch
@@ -38,6 +43,7 @@ internal sealed class Listeners : IDisposable
         Control.ForEach(l => l.Dispose());
         Guest.ForEach(l => l.Dispose());
         Mirror.ForEach(l => l.Dispose());
+        Qmp?.Dispose();
     }
 
     private static NbdListener Nbd(Listen<NbdAddress> listen)

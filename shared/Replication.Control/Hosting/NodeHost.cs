@@ -51,7 +51,7 @@ public static class NodeHost
         {
             await around.Output.WriteLineAsync(node.ReadyLine);
             await around.Output.FlushAsync();
-            await around.ShutdownRequested;
+            await Task.WhenAny(around.ShutdownRequested, node.QuitRequested);
             HostLog.Ending(log);
         }
 

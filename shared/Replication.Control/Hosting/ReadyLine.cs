@@ -22,6 +22,8 @@ internal static class ReadyLine
             WriteList(json, "control", listeners.Control.Select(l => l.Address.ToString()));
             WriteList(json, "guest", listeners.Guest.Select(l => l.LocalAddress.ToString()));
             WriteList(json, "mirror", listeners.Mirror.Select(l => l.LocalAddress.ToString()));
+            if (listeners.Qmp is { } qmp)
+                json.WriteString("qmp", qmp.Address.ToString());
             json.WriteEndObject();
         }
 

@@ -6,6 +6,7 @@ using Replication.Block.State;
 using Replication.Control.Journal;
 using Replication.Control.Options;
 using Replication.Control.Peer;
+using Replication.Control.Qmp;
 using Replication.Nbd;
 using Replication.Roles;
 using Replication.Roles.Mirror;
@@ -19,7 +20,7 @@ namespace Replication.Control.Hosting;
 /// Start: everything that can be refused comes before anything that changes the disk (sockets, disks and their locks, then directories, journal, state). Each
 /// step leaves its undoing on a stack; a failure undoes what was done, and a directory that this start made goes again.
 /// End, in this order: guests are drained while the mirror and the control endpoints still work (a guest must not be served by a node that its peer cannot ask
-/// to hold), then the mirror, the control endpoints, the node with its disks, the journal.
+/// to hold), then the mirror, the control endpoints, the node with its disks, the journal. Before all of them goes the QMP door: scripts start nothing new.
 /// </remarks>
 internal sealed class RunningNode : IAsyncDisposable
 {
@@ -31,6 +32,7 @@ internal sealed class RunningNode : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _log;
     private readonly Stack<Func<ValueTask>> _undo = new();
+    private readonly TaskCompletionSource _quit = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private RunningNode(HostOptions options, HostSurroundings around, ILoggerFactory loggers)
     {
@@ -40,6 +42,9 @@ internal sealed class RunningNode : IAsyncDisposable
 
     /// <summary>The line that says where the node serves.</summary>
     public string ReadyLine { get; private set; } = "";
+
+    /// <summary>Completes when a script has asked the node to end.</summary>
+    public Task QuitRequested => _quit.Task;
 
     /// <exception cref="ConfigurationException">Refused; nothing was changed on disk.</exception>
     public static async Task<RunningNode> StartAsync(HostOptions options, HostSurroundings around, ILoggerFactory loggers)
@@ -135,6 +140,12 @@ internal sealed class RunningNode : IAsyncDisposable
             node.RefuseHeldRequests();
             return default;
         });
+        if (listeners.Qmp is { } qmp)
+        {
+            QmpDoor door = LaterAsync(new QmpDoor(qmp.Socket, node.Jobs, new QmpLog(_loggers.CreateLogger("Replication.Qmp")), _quit.SetResult));
+            door.Start();
+        }
+
         ReadyLine = Hosting.ReadyLine.Format(node.Role, listeners);
         HostLog.Serving(_log, _options.Node.Group, Hosting.ReadyLine.NameOf(node.Role), ReadyLine);
     }

@@ -10,6 +10,7 @@ namespace Replication.Control.Options;
 /// <param name="UnixPath">The socket's path; null: TCP.</param>
 internal sealed record ControlAddress(string? Host, int Port, string? UnixPath)
 {
+    public const string UnixForm = "unix:/path";
     private const string Http = "http://";
     private const string Unix = "unix:";
 

@@ -14,6 +14,9 @@ internal sealed record HostOptions
     public required IReadOnlyList<Listen<NbdAddress>> Guest { get; init; }
     public required IReadOnlyList<Listen<NbdAddress>> Mirror { get; init; }
 
+    /// <summary>Where scripts find QMP; null: nowhere.</summary>
+    public Listen<ControlAddress>? Qmp { get; init; }
+
     /// <summary>Where messages take a key's full name from: its path below the root.</summary>
     public required Func<string, string> NameOf { get; init; }
 

@@ -46,6 +46,7 @@ internal sealed class OptionsReader
             Control = Listeners("Control", ParseControl, a => a.IsLocal, a => a.UnixPath),
             Guest = Listeners("Guest", ParseNbd, a => a.IsLoopback, a => a.SocketPath),
             Mirror = Listeners("Mirror", ParseNbd, a => a.IsLoopback, a => a.SocketPath),
+            Qmp = Qmp(),
             NameOf = _values.NameOf,
             DiskKeys = diskKeys,
             MissingForSecondary = Schema.Keys.Where(k => k.Needed == Needed.BySecondary).Select(k => k.Path.Replace(":*", ":0", StringComparison.Ordinal))
@@ -91,6 +92,16 @@ internal sealed class OptionsReader
         return new OverlayOptions(directory, (int)Size("Overlay:BlockSize"), limit, soft) { SpillDirectory = spill };
     }
 
+    private Listen<ControlAddress>? Qmp()
+    {
+        const string path = "Qmp:Listen";
+        if (!_values.IsGiven(path))
+            return null;
+        ControlAddress address = ParseControl(path);
+        RequireShort(path, address.UnixPath!);
+        return new Listen<ControlAddress>(_values.NameOf(path), address);
+    }
+
     private string? PeerControl() => _values.IsGiven("Peer:Control") ? ParseControl("Peer:Control").ToString() : null;
 
     private string? PeerMirror() => _values.IsGiven("Peer:Mirror") ? ParseNbd("Peer:Mirror").ToString() : null;
@@ -114,12 +125,18 @@ internal sealed class OptionsReader
                     + "\"AllowInsecure\": true beside it");
             }
 
-            if (unixPath(address) is { } socket && Encoding.UTF8.GetByteCount(socket) > Limits.UnixPathBytes)
-                throw _values.Refused(path, $"is too long; accepted: a socket path of at most {Limits.UnixPathBytes} bytes");
+            if (unixPath(address) is { } socket)
+                RequireShort(path, socket);
             listeners.Add(new Listen<T>(_values.NameOf(path), address));
         }
 
         return listeners;
+    }
+
+    private void RequireShort(string path, string socket)
+    {
+        if (Encoding.UTF8.GetByteCount(socket) > Limits.UnixPathBytes)
+            throw _values.Refused(path, $"is too long; accepted: a socket path of at most {Limits.UnixPathBytes} bytes");
     }
 
     private ControlAddress ParseControl(string path) =>

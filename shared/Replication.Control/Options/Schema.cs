@@ -56,7 +56,7 @@ internal static class Schema
         new(
             "Disks:*:Cache", ValueKind.Choice(["writeback"], "none", "writethrough"),
             "`writeback`: page cache, a guest's flush is an fdatasync.") { Default = "writeback" },
-        Later("Qmp"),
+        new("Qmp:Listen", ValueKind.QmpListen, "A Unix socket for scripts and managers that speak QMP. Whoever may connect may do everything: mode 0600."),
         new("Faults:*", ValueKind.FaultRule, "Rules of the fault nodes. For tests only."),
     ];
 

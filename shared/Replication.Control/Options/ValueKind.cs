@@ -28,6 +28,10 @@ internal sealed record ValueKind(string Accepted, Func<string, string?> Refusal)
     public static ValueKind ControlPeer { get; } = new(
         ControlForms, text => ControlRefusal(text, out ControlAddress? address) ?? NoPortZero(address is { UnixPath: null, Port: 0 }));
 
+    public static ValueKind QmpListen { get; } = new(
+        ControlAddress.UnixForm,
+        text => ControlRefusal(text, out ControlAddress? address) ?? (address!.UnixPath is null ? "is no Unix socket, and QMP knows no passwords" : null));
+
     public static ValueKind NbdListen { get; } = new(NbdForms, text => NbdRefusal(text, out _));
 
     public static ValueKind NbdPeer { get; } = new(

@@ -38,7 +38,8 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
     /// <summary>Backups, changes of bitmaps, and transactions of both.</summary>
     public JobCommands Commands { get; }
 
-    IReadOnlyList<JobDisk> IJobHost.Disks => _disks;
+    /// <summary>The disks that jobs may read, each under its device's name.</summary>
+    public IReadOnlyList<JobDisk> Disks => _disks;
 
     int IJobHost.SmallestClusterBytes => _services.SmallestClusterBytes;
 

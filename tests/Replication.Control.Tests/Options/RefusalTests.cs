@@ -8,7 +8,7 @@ public sealed class RefusalTests
     [Theory]
     // Unknown names.
     [InlineData("Colour", "1", "Replication:Colour: unknown key; known here: Group, StateDirectory, Durability, Control, "
-        + "Guest, Peer, Mirror, Overlay, Disks, Faults")]
+        + "Guest, Peer, Mirror, Overlay, Disks, Qmp, Faults")]
     [InlineData("Mirror:Dedline", "\"1s\"", "Replication:Mirror:Dedline: unknown key; known here: Listen, AllowInsecure, AllowPlain, "
         + "Acknowledge, Deadline, Window, Resync, ResyncRate")]
     [InlineData("Group:Name", "\"x\"", "Replication:Group:Name: unknown key; known here: nothing", "Group", "{}")]
@@ -80,8 +80,10 @@ public sealed class RefusalTests
     [InlineData("Peer:Mirror", "\"nbd://127.0.0.1:0\"", "Replication:Peer:Mirror: \"nbd://127.0.0.1:0\" has port 0, where nobody can be reached; accepted: "
         + "nbd://HOST:PORT, nbd+unix:///?socket=PATH")]
     // What a later version will know.
-    [InlineData("Qmp", "{}", "Replication:Qmp: " + Later)]
-    [InlineData("Qmp", """{ "Listen": "unix:/run/qmp" }""", "Replication:Qmp:Listen: " + Later)]
+    [InlineData("Qmp:Listen", "\"http://127.0.0.1:1\"", "Replication:Qmp:Listen: \"http://127.0.0.1:1\" is no Unix socket, and QMP knows no "
+        + "passwords; accepted: unix:/path")]
+    [InlineData("Qmp:Listen", "\"/run/qmp\"", "Replication:Qmp:Listen: \"/run/qmp\" is not a control address; accepted: unix:/path")]
+    [InlineData("Qmp:Listen", "[]", "Replication:Qmp:Listen: \"\" is not a control address; accepted: unix:/path")]
     [InlineData("Control:Tls", """{ "Certificate": "a.pem" }""", "Replication:Control:Tls:Certificate: " + Later)]
     [InlineData("Durability", "\"raid\"", "Replication:Durability: \"raid\" is none of the accepted words; accepted: process, power")]
     [InlineData("Disks:0:Cache", "\"none\"", "Replication:Disks:0:Cache: \"none\" " + Later + "; accepted: writeback")]
@@ -102,7 +104,8 @@ public sealed class RefusalTests
     [InlineData("REPLICATION__MIRROR__DEADLINE", "", "Replication:Mirror:Deadline (environment variable REPLICATION__MIRROR__DEADLINE): \"\" is not a duration")]
     [InlineData("REPLICATION__DURABILITY", "raid", "Replication:Durability (environment variable "
         + "REPLICATION__DURABILITY): \"raid\" is none of the accepted words")]
-    [InlineData("REPLICATION__QMP__LISTEN", "unix:/q", "Replication:Qmp:LISTEN (environment variable REPLICATION__QMP__LISTEN): " + Later)]
+    [InlineData("REPLICATION__QMP__LISTEN", "unix:", "Replication:Qmp:Listen (environment variable REPLICATION__QMP__LISTEN): \"unix:\" names no "
+        + "socket; accepted: unix:/path")]
     [InlineData("REPLICATION__GUEST__LISTEN", "nbd://127.0.0.1:1", "Replication:Guest:Listen (environment variable REPLICATION__GUEST__LISTEN): must be a "
         + "list: set REPLICATION__GUEST__LISTEN__0")]
     [InlineData("REPLICATION__MIRROR", "x", "Replication:Mirror (environment variable REPLICATION__MIRROR): must be an object")]

@@ -24,13 +24,13 @@ public sealed class ConfigurationTests
     [InlineData("secondary", "Mirror:Speed", "1", "Replication:Mirror:Speed", "unknown")]
     [InlineData("secondary", "Disks:0:Size", "\"1MiB\"", "Replication:Disks:0:Size", "unknown")]
     // Of a later version.
-    [InlineData("primary", "Qmp", "{ \"Listen\": \"unix:/tmp/qmp.sock\" }", "Replication:Qmp", "not available")]
     [InlineData("primary", "Durability", "\"raid\"", "Replication:Durability", "process, power")]
     [InlineData("primary", "Disks:0:Cache", "\"none\"", "Replication:Disks:0:Cache", "not available")]
     [InlineData("primary", "Disks:0:Format", "\"qcow2\"", "Replication:Disks:0:Format", "not available")]
     [InlineData("primary", "Peer:Mirror", "\"grpc://127.0.0.1:7102\"", "Replication:Peer:Mirror", "not available")]
     [InlineData("primary", "Guest:Listen", "[ \"nbds://127.0.0.1:0\" ]", "Replication:Guest:Listen:0", "not available")]
     [InlineData("primary", "Control:Listen", "[ \"https://127.0.0.1:0\" ]", "Replication:Control:Listen:0", "not available")]
+    [InlineData("primary", "Qmp", "{ \"Listen\": \"nbd://127.0.0.1:1\" }", "Replication:Qmp:Listen", "unix:/path")]
     // Sizes, durations, words.
     [InlineData("primary", "Mirror:Window", "\"64MB\"", "Replication:Mirror:Window", "64MB")]
     [InlineData("primary", "Mirror:Window", "\"-1\"", "Replication:Mirror:Window")]

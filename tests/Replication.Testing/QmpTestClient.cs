@@ -1,12 +1,12 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Replication.Testing;
+using Xunit;
 
-namespace Replication.Qmp.Tests;
+namespace Replication.Testing;
 
 /// <summary>A scripted client on a real socket: sends what it is told to, and reads line by line.</summary>
-internal sealed class QmpTestClient : IDisposable
+public sealed class QmpTestClient : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly byte[] _received = new byte[64 << 10];
