@@ -23,18 +23,18 @@ internal sealed class ControlServer : IAsyncDisposable
     private ControlServer(WebApplication application) => _application = application;
 
     public static async Task<ControlServer> StartAsync(
-        IReadOnlyList<ControlListener> listeners, IHostedNode node, IEventStream events, IErrorList errors, ILoggerFactory loggers)
+        Listeners listeners, IHostedNode node, IEventStream events, IErrorList errors, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             ControlEndpoint.Configure(kestrel);
-            foreach (ControlListener listener in listeners)
+            foreach (ControlListener listener in listeners.Control)
                 kestrel.Listen(listener.Socket.LocalEndPoint!, endpoint => endpoint.Protocols = HttpProtocols.Http2);
         });
         builder.WebHost.UseSockets(sockets =>
         {
-            sockets.CreateBoundListenSocket = endpoint => Bound(listeners, endpoint);
+            sockets.CreateBoundListenSocket = endpoint => Bound(listeners.Control, endpoint);
             // A guest waits while a checkpoint's calls travel: frames are read and written where they arrive, without a hop to another thread. Calls themselves
             // begin on the thread pool all the same, so that one which blocks holds up no other.
             sockets.UnsafePreferInlineScheduling = true;
@@ -42,7 +42,8 @@ internal sealed class ControlServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_patience);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddSingleton(node.Verbs).AddSingleton(new JobsDoor(node.Jobs)).AddSingleton(events).AddSingleton(errors);
+        builder.Services.AddSingleton(node.Verbs).AddSingleton(new JobsDoor(node.Jobs))
+            .AddSingleton(new FleeceAddresses([.. listeners.Guest.Select(listener => listener.LocalAddress)])).AddSingleton(events).AddSingleton(errors);
         builder.Services.AddGrpc();
         WebApplication application = builder.Build();
         ControlEndpoint.Map(application);

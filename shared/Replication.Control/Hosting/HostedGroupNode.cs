@@ -18,7 +18,7 @@ internal sealed class HostedGroupNode : IHostedNode
 
     public NodeJobs? Jobs => _node.Jobs;
 
-    public INbdExportCatalog GuestExports => _node.GuestExports;
+    public INbdExportCatalog GuestExports => _node.GuestListenerExports;
 
     public INbdExportCatalog MirrorExports => _node.MirrorExports;
 

@@ -125,7 +125,7 @@ internal sealed class RunningNode : IAsyncDisposable
     {
         // Clients may wait in the backlog already: nobody is served before the node holds what it must not answer (invariant Fence).
         node.Begin();
-        LaterAsync(await ControlServer.StartAsync(listeners.Control, node, journal.Events, journal.Errors, _loggers));
+        LaterAsync(await ControlServer.StartAsync(listeners, node, journal.Events, journal.Errors, _loggers));
         // The mirror's server is stopped after the guests': popped from the stack, it comes second.
         foreach ((List<NbdListener> sockets, INbdExportCatalog exports, string what) in
             new[] { (listeners.Mirror, node.MirrorExports, "mirror requests"), (listeners.Guest, node.GuestExports, "guest requests") })

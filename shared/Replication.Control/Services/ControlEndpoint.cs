@@ -26,5 +26,6 @@ internal static class ControlEndpoint
         routes.MapGrpcService<PeerGrpcService>();
         routes.MapGrpcService<BlockJobGrpcService>();
         routes.MapGrpcService<BitmapGrpcService>();
+        routes.MapGrpcService<FleeceGrpcService>();
     }
 }

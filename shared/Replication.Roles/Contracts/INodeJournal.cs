@@ -28,6 +28,10 @@ public static class EventTypes
     public const string JobCompleted = "job-completed";
     public const string JobCancelled = "job-cancelled";
     public const string JobError = "job-error";
+    public const string FleeceOpened = "fleece-opened";
+    public const string FleeceHighWater = "fleece-high-water";
+    public const string FleeceBroken = "fleece-broken";
+    public const string FleeceClosed = "fleece-closed";
     public const string EventsLost = "events-lost";
 }
 

@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.State;
+using Replication.Nbd;
 using Replication.Roles.Jobs;
 using Replication.Roles.Primary;
 using Replication.Roles.Secondary;
@@ -20,6 +21,7 @@ public sealed class GroupNode : IReplicationNode
         Jobs = jobs;
         _context = context;
         _role = role;
+        GuestListenerExports = new GuestListenerExports(role.GuestExports, jobs.Fleeces.Exports);
     }
 
     /// <summary>
@@ -35,6 +37,9 @@ public sealed class GroupNode : IReplicationNode
 
     /// <summary>The disks as this node's guest sees them.</summary>
     public ExportCatalog GuestExports => _role.GuestExports;
+
+    /// <summary>What the guests' listeners offer: those, and the node's fleeces.</summary>
+    public INbdExportCatalog GuestListenerExports { get; }
 
     /// <summary>The disks as mirror sessions see them; changes with every session.</summary>
     public ExportCatalog MirrorExports => _role.MirrorExports;

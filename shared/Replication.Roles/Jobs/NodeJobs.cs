@@ -14,7 +14,7 @@ namespace Replication.Roles.Jobs;
 /// Between the roles and the disks: the nodes that ask before each change stand below whatever role the node has, and their gate is not the role's. So a
 /// backup has its moment while a checkpoint holds the guest or a mirror does not answer.
 /// </remarks>
-public sealed class NodeJobs : IJobHost, IAsyncDisposable
+public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
 {
     private readonly RoleContext _context;
     private readonly NodeServices _services;
@@ -27,6 +27,7 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
         Observers.Add(new JobJournal(context.Journal));
         Engine = new JobEngine(Observers, context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
         Commands = new JobCommands(Engine, bitmaps, this, gate, context.Time);
+        Fleeces = CreateFleeces();
     }
 
     /// <summary>The jobs, and their verbs.</summary>
@@ -78,6 +79,7 @@ public sealed class NodeJobs : IJobHost, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Engine.EndAsync();
+        await Fleeces.DisposeAsync();
         await _bitmaps.DisposeAsync();
     }
 }

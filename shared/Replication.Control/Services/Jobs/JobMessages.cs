@@ -158,7 +158,7 @@ internal static class JobMessages
         where T : struct, Enum => Optional<T>(value, field) ?? throw new MalformedFieldException($"{field} is missing");
 
     /// <summary>The wire's numbers are the domain's and one more: nothing stands for what is left out.</summary>
-    private static T? Optional<T>(Enum value, string field)
+    internal static T? Optional<T>(Enum value, string field)
         where T : struct, Enum
     {
         int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
@@ -173,9 +173,9 @@ internal static class JobMessages
         throw new MalformedFieldException($"{field} is {number}: that is none of its values");
     }
 
-    private static string Text(string value, int longestBytes, string field) => Encoding.UTF8.GetByteCount(value) is var bytes && bytes > 0 && bytes <= longestBytes
+    internal static string Text(string value, int longestBytes, string field) => Encoding.UTF8.GetByteCount(value) is var bytes && bytes > 0 && bytes <= longestBytes
         ? value
         : throw new MalformedFieldException($"{field} is {(value.Length == 0 ? "empty" : $"longer than {longestBytes} bytes")}");
 
-    private static string? NullIfEmpty(string value) => value.Length == 0 ? null : value;
+    internal static string? NullIfEmpty(string value) => value.Length == 0 ? null : value;
 }

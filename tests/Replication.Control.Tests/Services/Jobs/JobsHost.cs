@@ -22,6 +22,8 @@ internal sealed class JobsHost : IDisposable
 
     public BitmapService.BitmapServiceClient Bitmaps => new(_channel);
 
+    public FleeceService.FleeceServiceClient Fleeces => new(_channel);
+
     public static async Task<JobsHost> StartAsync()
     {
         var host = new JobsHost();
