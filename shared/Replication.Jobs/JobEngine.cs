@@ -12,6 +12,7 @@ public sealed partial class JobEngine
     private readonly Lock _sync = new();
     private readonly List<Job> _jobs = []; // guarded by _sync
     private long _created; // guarded by _sync
+    private bool _isEnding; // guarded by _sync
     private readonly JobOutbox _outbox;
     private readonly TimeProvider _time;
     private readonly Action<string, Func<Task>> _run;
@@ -103,14 +104,15 @@ public sealed partial class JobEngine
         return infos;
     }
 
-    /// <summary>Cancels everything, and completes when every transaction that has begun has ended. Nothing may be created any more.</summary>
+    /// <summary>Refuses new jobs, cancels everything, and completes when every transaction has ended or was forgotten.</summary>
     public async Task EndAsync()
     {
         List<JobTransaction> transactions = [];
         List<Action> wakeUps = [];
         lock (_sync)
         {
-            foreach (Job job in _jobs.Where(job => job.Transaction!.HasBegun))
+            _isEnding = true;
+            foreach (Job job in _jobs)
             {
                 transactions.Add(job.Transaction!);
                 if (!job.Transaction!.IsFinalizing && job.Status != JobStatus.Concluded)
@@ -169,6 +171,8 @@ public sealed partial class JobEngine
     private void CheckNewUnderLock(string? id, long speedBytesPerSecond)
     {
         CheckSpeed(speedBytesPerSecond);
+        if (_isEnding)
+            throw Refused("the node is ending, and begins no job any more");
         if (id is not null && !IsWellFormed(id))
         {
             throw Invalid(

@@ -296,6 +296,22 @@ public sealed class JobTests
         _world.CheckNothingIsLeft();
     }
 
+    [Fact]
+    public async Task Nothing_begins_once_the_node_is_ending_and_what_was_about_to_begin_is_cancelled()
+    {
+        JobTransaction created = _world.Engine.CreateTransaction();
+        var work = new ScriptedWork();
+        _world.Engine.Create(created, new JobOptions { Id = "created", Type = JobType.Backup }, work);
+        Task ending = _world.Engine.EndAsync();
+        Assert.False(ending.IsCompleted);
+        Assert.Contains("ending", Refusal(() => _world.Begin("late")), StringComparison.Ordinal);
+        _world.Engine.Begin(created);
+        await ending.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(Errno.ECANCELED, _world.ResultOf("created"));
+        Assert.DoesNotContain("run", work.Calls);
+        _world.CheckNothingIsLeft();
+    }
+
     private static string Refusal(Action verb)
     {
         JobException refused = Assert.Throws<JobException>(verb);

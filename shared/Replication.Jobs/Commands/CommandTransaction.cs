@@ -43,12 +43,20 @@ internal sealed class CommandTransaction(
     /// <returns>The jobs, in order of their actions.</returns>
     public IReadOnlyList<JobInfo> Begin() => [.. _jobs.SelectMany(engine.Begin)];
 
-    /// <summary>Takes everything back, the last first.</summary>
-    public async ValueTask RollBackAsync()
+    /// <summary>Takes the actions back, the last first, while everything is still held. Once; further calls do nothing.</summary>
+    public void TakeBack()
     {
         for (int i = _jobs.Count - 1; i >= 0; i--)
             engine.Forget(_jobs[i]);
+        _jobs.Clear();
         _change?.RollBack();
+        _change = null;
+    }
+
+    /// <summary>Takes everything back, the last first, and closes what was opened.</summary>
+    public async ValueTask RollBackAsync()
+    {
+        TakeBack();
         for (int i = _backups.Count - 1; i >= 0; i--)
             await _backups[i].CloseAsync(claims);
     }

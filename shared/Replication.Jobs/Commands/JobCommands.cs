@@ -46,7 +46,7 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
             if (hasCheckpoint)
                 await CommitWithCheckpointAsync(transaction, actions, cancellationToken);
             else
-                await HeldStillAsync(() => CommitAsync(transaction, actions));
+                await HeldStillAsync(() => CommitAsync(transaction, actions), transaction.TakeBack);
         }
         catch (Exception e)
         {
@@ -73,7 +73,7 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         try
         {
             await rehearsal.CheckAsync(cancellationToken);
-            await HeldStillAsync(rehearsal.CheckBitmapsAsync);
+            await HeldStillAsync(rehearsal.CheckBitmapsAsync, () => { });
         }
         finally
         {
@@ -114,6 +114,11 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
                 transaction.Commit,
                 cancellationToken);
         }
+        catch
+        {
+            transaction.TakeBack();
+            throw;
+        }
         finally
         {
             if (isHeld)
@@ -121,12 +126,18 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         }
     }
 
-    private async Task HeldStillAsync(Func<Task> work)
+    /// <summary>What fails is taken back before anything goes on: a write in between would be marked in what is about to be taken away.</summary>
+    private async Task HeldStillAsync(Func<Task> work, Action takeBack)
     {
         await HoldStillAsync();
         try
         {
             await work();
+        }
+        catch
+        {
+            takeBack();
+            throw;
         }
         finally
         {

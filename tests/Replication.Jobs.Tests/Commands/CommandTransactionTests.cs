@@ -56,6 +56,18 @@ public sealed class CommandTransactionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_write_that_waited_for_a_transaction_that_is_refused_is_marked()
+    {
+        await _world.TransactAsync(false, new TransactionAction.BitmapClear("disk0", "b0"));
+        Task? write = null;
+        _world.AtMoment = () => write ??= _world.Disk("disk0").FillAsync(2 << 20, 512, 0x77).AsTask();
+        await _world.RefusalAsync(() => _world.TransactAsync(false, Incremental("disk0", "x0"), new TransactionAction.Abort()));
+        await write!;
+        Assert.Equal(64 << 10, _world.Bitmap("disk0", "b0").CountBytes);
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
     public async Task One_with_nothing_to_copy_is_cancelled_with_the_one_that_fails()
     {
         await _world.TransactAsync(false, new TransactionAction.BitmapClear("disk0", "b0"));

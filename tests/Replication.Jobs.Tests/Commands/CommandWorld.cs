@@ -32,6 +32,18 @@ internal sealed class CommandWorld : IJobHost
     /// <summary>The pair's epoch.</summary>
     public ulong Epoch { get; set; } = 1;
 
+    /// <summary>Called while everything is held still for a command.</summary>
+    public Action AtMoment { get; set; } = () => { };
+
+    ulong IJobHost.Epoch
+    {
+        get
+        {
+            AtMoment();
+            return Epoch;
+        }
+    }
+
     IReadOnlyList<JobDisk> IJobHost.Disks => [.. _disks.Values.Select(disk => disk.Job)];
 
     public static async Task<CommandWorld> CreateAsync(params string[] disks)

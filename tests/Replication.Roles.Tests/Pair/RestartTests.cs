@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Block.State;
+using Replication.Jobs;
 using Replication.Testing;
 
 namespace Replication.Roles.Tests.Pair;
@@ -13,6 +14,25 @@ public sealed class RestartTests
         await pair.RestartPrimaryAsync();
         Assert.Equal(NodeStage.Standalone, pair.Primary.GetStatus().Stage);
         await pair.Guest().WriteAsync(0, new byte[512]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_node_ends_although_a_job_of_it_never_would(bool isPrimary)
+    {
+        TestPair pair = await TestPair.StartedAsync();
+        GroupNode node = isPrimary ? pair.Primary : pair.Secondary!;
+        JobTransaction jobs = node.Jobs.Engine.CreateTransaction();
+        node.Jobs.Engine.Create(jobs, new JobOptions { Id = "rests", Type = JobType.Backup }, new RestingWork());
+        node.Jobs.Engine.Begin(jobs);
+        await pair.DisposeAsync().AsTask().WaitAsync(TestTimeouts.Patience);
+        Assert.True(jobs.Ended.IsCompletedSuccessfully);
+    }
+
+    private sealed class RestingWork : JobWork
+    {
+        public override Task RunAsync(JobContext context) => context.RestAsync();
     }
 
     [Fact]
