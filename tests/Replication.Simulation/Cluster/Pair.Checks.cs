@@ -27,6 +27,15 @@ internal sealed partial class Pair
         }
     }
 
+    /// <summary>After every step: backups, bitmaps and groups of both hosts.</summary>
+    public void CheckJobs()
+    {
+        PrimaryJobs.Check();
+        SecondaryJobs.Check();
+        if (Failure is { } failure)
+            throw failure;
+    }
+
     /// <summary>With nothing under way: both disks are equal (invariant Replica). False where this is not the moment to look.</summary>
     public bool CheckReplica()
     {
@@ -146,10 +155,14 @@ internal sealed partial class Pair
 
     private void CheckFailureIsRight(GuestOperation operation, BlockException failure)
     {
+        if (operation.Host == Primary)
+            NoteDifference();
         if (FailuresAreExpected || operation.Host.IsEnding || failure.Kind == BlockErrorKind.Stage)
             return;
         // A small overlay may be full: the guest above it is told so, the primary's guest never is.
         if (Settings.OverlayIsSmall && operation.Host == Secondary && failure.Kind == BlockErrorKind.NoSpace)
+            return;
+        if ((operation.Host == Primary ? PrimaryJobs : SecondaryJobs).MayFail(operation))
             return;
         Fail($"{operation} failed with nothing to blame: {failure.Message}");
     }

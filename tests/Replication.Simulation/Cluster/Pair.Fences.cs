@@ -32,8 +32,13 @@ internal sealed partial class Pair
         NoteTrouble();
     }
 
+    /// <summary>A write of the primary's guest has failed: what it has left behind follows in the background, and a checkpoint waits for that.</summary>
+    public void NoteDifference() => _faultyAt = _scheduler.Now;
+
     /// <summary>Something of the two hosts' storage fails, or does not answer.</summary>
-    public bool IsFaulty => Primary.Hangs || Secondary.Hangs || Primary.Faults.IsArmed || Secondary.Faults.IsArmed;
+    public bool IsFaulty => IsHostFaulty(Primary) || IsHostFaulty(Secondary);
+
+    private static bool IsHostFaulty(SimulatedHost host) => host.Hangs || host.Faults.IsArmed || host.Targets.IsInTrouble;
 
     /// <summary>The primary is about to be stopped.</summary>
     public void NoteFreeze() => _frozenCalmly = _scheduler.Now - _trouble > s_calmBefore && !IsFaulty && HealthySince < _scheduler.Now - s_calmBefore

@@ -34,8 +34,9 @@ internal sealed partial class Pair
         {
             if (operation.Host != Primary)
                 continue;
-            operation.HeldTicks = Math.Max(operation.HeldTicks, held);
-            operation.MayTakeLong |= nothingIsPromised;
+            long? copying = operation.Bytes is null ? 0 : PrimaryJobs.WaitOf(operation.Disk);
+            operation.HeldTicks = Math.Max(operation.HeldTicks, held + (copying ?? 0));
+            operation.MayTakeLong |= nothingIsPromised || copying is null;
             if (!operation.MayTakeLong && _scheduler.Now - operation.IssuedAt > Settings.Deadline.Ticks + operation.HeldTicks + s_localTime)
             {
                 throw Fail($"No hostage: {operation} has waited for {(_scheduler.Now - operation.IssuedAt) / TimeSpan.TicksPerMillisecond} ms (held for "

@@ -1,6 +1,7 @@
 using Replication.Block;
 using Replication.Block.State;
 using Replication.Roles;
+using Replication.Simulation.Jobs;
 using Replication.Simulation.Model;
 using Replication.Simulation.Network;
 using Replication.Simulation.Scheduling;
@@ -39,6 +40,8 @@ internal sealed partial class Pair
         Secondary.CommitEnded = CommitEnded;
         Secondary.HoldAnswered = HoldAnswered;
         Secondary.Faults.WriteSeen = SecondaryWrites;
+        PrimaryJobs = Watch(Primary);
+        SecondaryJobs = Watch(Secondary);
         Primary.OpenFailed = e => OpenFailed(Primary, e);
         Secondary.OpenFailed = e => OpenFailed(Secondary, e);
     }
@@ -50,6 +53,11 @@ internal sealed partial class Pair
     public SimulatedHost Primary { get; }
 
     public SimulatedHost Secondary { get; }
+
+    /// <summary>What the backups and bitmaps of each must keep to.</summary>
+    public JobChecker PrimaryJobs { get; }
+
+    public JobChecker SecondaryJobs { get; }
 
     public Wire ToSecondary { get; } = new();
 
@@ -236,6 +244,13 @@ internal sealed partial class Pair
 
         _tell($"{host.Name} cannot be opened, or ended: {failure.Message}");
         _scheduler.Post(World, () => Kill(host));
+    }
+
+    private JobChecker Watch(SimulatedHost host)
+    {
+        var checker = new JobChecker(this, host);
+        (host.JobStatusChanged, host.JobConcluded, host.Killed) = (checker.StatusChanged, checker.Concluded, checker.AtKilled);
+        return checker;
     }
 
     private byte[] FillPrimary(Medium disk, int number)

@@ -34,6 +34,9 @@ internal sealed record PairSettings
 
     public Durability Durability { get; init; }
 
+    /// <summary>The unit of copying of a backup.</summary>
+    public int ClusterBytes { get; init; } = 1024;
+
     /// <summary>How fast the hosts' storage is; null: drawn.</summary>
     public MediumProfile? Storage { get; init; }
 
@@ -59,6 +62,7 @@ internal sealed record PairSettings
             // Marks take whole pages: four files of an epoch, and of the next one, for each disk.
             OverlayLimitBytes = random.Next(4) == 0 ? (32 << 10) * lengths.Length + (long)(lengths.Sum() * (0.3 + random.NextDouble())) : AmpleOverlayBytes,
             DisksAreEqual = random.Next(5) == 0,
+            ClusterBytes = 512 << random.Next(4),
         };
     }
 }

@@ -1,6 +1,7 @@
 using Replication.Block;
 using Replication.Block.State;
 using Replication.Roles;
+using Replication.Simulation.Jobs;
 using Replication.Simulation.Network;
 using Replication.Simulation.Scheduling;
 using Replication.Simulation.Storage;
@@ -51,6 +52,9 @@ internal sealed class SimulatedHost
 
     public FaultPlan Faults { get; } = new();
 
+    /// <summary>Where its backups go.</summary>
+    public TargetStore Targets { get; } = new();
+
     public SimulatedProcess? Process { get; private set; }
 
     /// <summary>The node, once it has been opened and until it is asked to end.</summary>
@@ -76,6 +80,13 @@ internal sealed class SimulatedHost
     /// <summary>A primary has answered this host's question for a hold, which lasts until then; null: the question is asked anew.</summary>
     public Action<long?> HoldAnswered { get; set; } = _ => { };
 
+    /// <summary>Its process is gone.</summary>
+    public Action Killed { get; set; } = () => { };
+
+    public Action<string, string> JobStatusChanged { get; set; } = (_, _) => { };
+
+    public Action<string, bool> JobConcluded { get; set; } = (_, _) => { };
+
     public Action<Exception> OpenFailed { get; set; } = _ => { };
 
     public void Boot(SimulatedHost peer, Wire there, Wire back, List<MirrorConnection> connections)
@@ -83,7 +94,11 @@ internal sealed class SimulatedHost
         var process = new SimulatedProcess(Scheduler, _nextId(), Name);
         (_failedBefore, _failedRecordsBefore) = (Faults.Failed, Faults.FailedRecords);
         (Process, Serving, Node, IsEnding) = (process, null, null, false);
-        var journal = Journal = new SimulatedJournal(Name, _tell);
+        var journal = Journal = new SimulatedJournal(Name, _tell)
+        {
+            JobStatusChanged = (job, status) => JobStatusChanged(job, status),
+            JobConcluded = (job, hasSucceeded) => JobConcluded(job, hasSucceeded),
+        };
         var services = new NodeServices
         {
             Journal = journal,
@@ -94,6 +109,9 @@ internal sealed class SimulatedHost
             ConnectMirror = _ => new SimulatedTransport(process, peer, there, back, connections),
             OpenDisk = disk => new MediumNode(disk.Name, Disks.Single(medium => medium.Name == disk.Name), process, Profile, Faults),
             OpenFiles = path => (path == "/state" ? _state : _overlay).For(process, Profile, Faults),
+            OpenTarget = (command, _, _) => Targets.OpenAsync(command, _settings.ClusterBytes, process, Profile),
+            SmallestClusterBytes = _settings.ClusterBytes,
+            RunApart = work => work(),
             StartWorker = _ => new SimulatedWorker(process),
             BootId = () => new Guid(Boots, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
             NewId = NewId,
@@ -133,6 +151,7 @@ internal sealed class SimulatedHost
         Process = null;
         Serving = Node = null;
         Settle();
+        Killed();
     }
 
     /// <summary>The disks and files that hang answer again.</summary>
@@ -219,6 +238,7 @@ internal sealed class SimulatedHost
             disk.Settle(Scheduler.Random);
         _state.Settle(Scheduler.Random);
         _overlay.Settle(Scheduler.Random);
+        Targets.Settle(Scheduler.Random);
     }
 
     private Guid NewId()

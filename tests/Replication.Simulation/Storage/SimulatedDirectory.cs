@@ -24,6 +24,9 @@ internal sealed class SimulatedDirectory(string path)
     /// <summary>Small files, which are replaced as a whole, and safely.</summary>
     public IReadOnlyDictionary<string, byte[]> SmallFiles => _small;
 
+    /// <summary>Told of each small file that has been replaced, at the instant from which on a restart finds it.</summary>
+    public Action<string> Replaced { get; set; } = _ => { };
+
     public Medium? Find(string fileName) => _files.GetValueOrDefault(fileName);
 
     public IEnumerable<string> Names => [.. _files.Keys, .. _small.Keys];
@@ -114,6 +117,7 @@ internal sealed class SimulatedDirectory(string path)
             Check(fileName, BlockOperation.Write);
             directory._small[fileName] = content.ToArray();
             SyncNames();
+            directory.Replaced(fileName);
             faults.CountWrite(fileName);
             Check(fileName, BlockOperation.Write);
         }

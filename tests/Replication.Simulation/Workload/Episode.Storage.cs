@@ -18,6 +18,7 @@ internal sealed partial class Episode
         ("dirty marks", name => name.EndsWith(".dirty", StringComparison.Ordinal)),
         ("records", name => name == Storage.SimulatedDirectory.RecordNode),
         ("manifest", name => name == "manifest"),
+        ("bitmaps", name => name.Contains("bitmap", StringComparison.Ordinal)),
         ("active disks", name => name.Contains(".active", StringComparison.Ordinal)),
         ("hidden disks", name => name.Contains(".hidden", StringComparison.Ordinal)),
     ];
@@ -75,6 +76,7 @@ internal sealed partial class Episode
         {
             host.Faults.Disarm();
             host.Unhang();
+            host.Targets.Mend();
         }
     }
 }

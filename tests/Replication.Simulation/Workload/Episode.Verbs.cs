@@ -74,13 +74,15 @@ internal sealed partial class Episode
     // A block of the secondary's disk changes by itself. Nobody reads there before it has been found and repaired, and made part of a view by a checkpoint.
     private void RotAndRepair()
     {
-        if (_pair.PromotedAt is not null || _pair.Settings.OverlayIsSmall || !Quiesce(TimeSpan.FromSeconds(3).Ticks) || !_pair.CheckReplica())
+        if (_pair.PromotedAt is not null || _pair.Settings.OverlayIsSmall || !_pair.SecondaryJobs.IsIdle || !Quiesce(TimeSpan.FromSeconds(3).Ticks) || !_pair.CheckReplica())
             return;
         Storage.Medium disk = _pair.Secondary.Disks[_random.Next(_pair.Secondary.Disks.Length)];
         long rotten = _random.NextInt64(disk.LengthBytes);
         _pair.NoteFault($"byte {rotten} of the secondary's {disk.Name} rots");
         _pair.IsRotten = true;
+        byte[] before = [.. disk.Content];
         disk.Rot(rotten);
+        _pair.SecondaryJobs.Forgive(Array.IndexOf(_pair.Secondary.Disks, disk), before);
         _controller.Verify(repair: true);
         Quiesce(s_patience);
         CheckpointForCertain();

@@ -21,6 +21,7 @@ internal sealed partial class Episode
     private readonly Action<string> _tell;
     private readonly Pair _pair;
     private readonly Controller _controller;
+    private readonly JobOperator _jobs;
     private readonly Mix _work = new();
     private readonly Mix _troubles = new();
     private readonly Mix _repairs = new();
@@ -44,6 +45,7 @@ internal sealed partial class Episode
             + $"{settings.BlockBytes}), acknowledge {settings.Acknowledge}");
         _pair = new Pair(scheduler, settings, tell);
         _controller = new Controller(_pair, tell);
+        _jobs = new JobOperator(_pair, _random, tell);
         _pace = _random.Next(3) switch { 0 => 4, 1 => 15, _ => 60 };
         _failsOverAt = _random.Next(60, 400);
         Arrange();
@@ -92,6 +94,7 @@ internal sealed partial class Episode
             throw _pair.Fail($"verbs hang although nothing is in their way: {string.Join(", ", _controller.UnderWay)}");
         if (_pair.InFlight.Count > 0)
             throw _pair.Fail($"requests hang although nothing is in their way: {_pair.InFlight[0]}");
+        EndJobs();
         CheckAll();
         _pair.CheckTwoHeadsAreTold();
         if (_pair.PromotedAt is null)
@@ -196,6 +199,7 @@ internal sealed partial class Episode
         _work.Add(1, Verify);
         _work.Add(_random.Next(2), () => Verb(_controller.Stop));
         _work.Add(_trouble == 0 ? 1 : 0, RotAndRepair);
+        ArrangeJobs();
         ArrangeTroubles();
         _repairs.Add(2, Boot);
         _repairs.Add(2, Heal);
@@ -243,6 +247,7 @@ internal sealed partial class Episode
         _pair.CheckNobodyWaitsLong();
         _pair.CheckMarks();
         _pair.CheckPeerIsOnRecord();
+        _pair.CheckJobs();
     }
 
     private void Settle()
