@@ -1,4 +1,3 @@
-using System.Buffers;
 using Replication.Block;
 
 namespace Replication.Roles.Mirror;
@@ -18,10 +17,10 @@ namespace Replication.Roles.Mirror;
 /// <param name="passBegins">Called with what is left before each pass; what it throws ends the copy.</param>
 internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<long, ValueTask>? pace = null, Action<long>? passBegins = null)
 {
-    private readonly Queue<(ValueTask<long> Copy, byte[] Buffer)> _copies = new();
+    private readonly CopiesInFlight _copies = new(disk.Quorum.CopyMarkedAsync);
 
     /// <summary>Bytes that were sent, zeroing included.</summary>
-    public long SentBytes { get; private set; }
+    public long SentBytes => _copies.SentBytes;
 
     public async Task RunAsync(Action<long> advanced, CancellationToken cancellationToken)
     {
@@ -33,22 +32,18 @@ internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<lo
                 for (BlockRange piece = await NextAsync(0); !piece.IsEmpty; piece = await NextAsync(piece.EndBytes))
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    await DrainAsync(share().InFlight - 1, advanced);
+                    await _copies.DrainAsync(share().InFlight - 1, advanced);
                     if (pace is not null)
                         await pace(piece.LengthBytes);
-                    int dataBytes = share().DataBytes(disk.Marks.BlockSizeBytes);
-                    byte[] buffer = ArrayPool<byte>.Shared.Rent(dataBytes);
-                    _copies.Enqueue((disk.Quorum.CopyMarkedAsync(piece, buffer.AsMemory(0, dataBytes)), buffer));
+                    _copies.Begin(piece, share().DataBytes(disk.Marks.BlockSizeBytes));
                 }
 
-                await DrainAsync(0, advanced);
+                await _copies.DrainAsync(0, advanced);
             }
         }
         catch
         {
-            // The copies' own failures are the session's; they are only waited for, so that no buffer is in use any more.
-            while (_copies.TryDequeue(out (ValueTask<long> Copy, byte[] Buffer) copy))
-                await SettledAsync(copy);
+            await _copies.SettleAsync();
             throw;
         }
     }
@@ -66,44 +61,5 @@ internal sealed class MarkedCopy(MarkedDisk disk, Func<CopyShare> share, Func<lo
         if (holeBytes < run.LengthBytes)
             holeBytes -= holeBytes % blockBytes;
         return run with { LengthBytes = holeBytes > 0 ? holeBytes : Math.Min(run.LengthBytes, now.DataBytes(disk.Marks.BlockSizeBytes)) };
-    }
-
-    private async Task DrainAsync(int allowed, Action<long> advanced)
-    {
-        bool waited = _copies.Count > allowed;
-        while (_copies.Count > allowed)
-        {
-            (ValueTask<long> copy, byte[] buffer) = _copies.Dequeue();
-            try
-            {
-                long sentBytes = await copy;
-                SentBytes += sentBytes;
-                advanced(sentBytes);
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
-        }
-
-        // A copy's answer arrives on the mirror's receive thread: the next read of the disk must not keep that one from its replies.
-        if (waited)
-            await Task.Yield();
-    }
-
-    private static async Task SettledAsync((ValueTask<long> Copy, byte[] Buffer) copy)
-    {
-        try
-        {
-            await copy.Copy;
-        }
-        catch (BlockException)
-        {
-            // Reported with the session's loss.
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(copy.Buffer);
-        }
     }
 }

@@ -21,12 +21,10 @@ namespace Replication.Roles.Primary;
 internal sealed class DiskSync(
     PrimaryDisk disk, MirrorAttachment attachment, IReplicationPeer peer, bool useDigests, Func<long, ValueTask> pace)
 {
-    private readonly Queue<ValueTask<long>> _copies = new();
-    private readonly byte[][] _buffers = [.. Enumerable.Range(0, MirrorLimits.CopiesInFlight).Select(_ => new byte[MirrorLimits.CopyPieceBytes])];
-    private int _nextBuffer;
+    private readonly CopiesInFlight _copies = new(disk.Quorum.CopyAsync);
 
     /// <summary>Bytes that were sent, zeroing included.</summary>
-    public long SentBytes { get; private set; }
+    public long SentBytes => _copies.SentBytes;
 
     public async Task RunAsync(Action<long> advanced, CancellationToken cancellationToken)
     {
@@ -41,13 +39,11 @@ internal sealed class DiskSync(
                 advanced(chunk.LengthBytes);
             }
 
-            await DrainAsync(0);
+            await _copies.DrainAsync(0);
         }
         catch
         {
-            // The copies' own failures are the session's; they are only waited for, so that no buffer is in use any more.
-            while (_copies.TryDequeue(out ValueTask<long> copy))
-                await Settled(copy);
+            await _copies.SettleAsync();
             throw;
         }
     }
@@ -114,36 +110,12 @@ internal sealed class DiskSync(
     {
         for (long offset = range.OffsetBytes; offset < range.EndBytes;)
         {
-            // The oldest copy is done with its buffer then, and copies take buffers in turn.
             CopyShare share = attachment.Session.CopyShare;
-            await DrainAsync(share.InFlight - 1);
+            await _copies.DrainAsync(share.InFlight - 1);
             var piece = new BlockRange(offset, Math.Min(share.PieceBytes, range.EndBytes - offset));
             await pace(piece.LengthBytes);
-            _copies.Enqueue(disk.Quorum.CopyAsync(piece, _buffers[_nextBuffer]));
-            _nextBuffer = (_nextBuffer + 1) % _buffers.Length;
+            _copies.Begin(piece, (int)piece.LengthBytes);
             offset = piece.EndBytes;
-        }
-    }
-
-    private async Task DrainAsync(int allowed)
-    {
-        bool waited = _copies.Count > allowed;
-        while (_copies.Count > allowed)
-            SentBytes += await _copies.Dequeue();
-        // A copy's answer arrives on the mirror's receive thread: the next read of the disk must not keep that one from its replies.
-        if (waited)
-            await Task.Yield();
-    }
-
-    private static async Task Settled(ValueTask<long> copy)
-    {
-        try
-        {
-            await copy;
-        }
-        catch (BlockException)
-        {
-            // Reported with the session's loss.
         }
     }
 }

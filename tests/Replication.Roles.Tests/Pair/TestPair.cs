@@ -2,6 +2,7 @@ using Replication.Block;
 using Replication.Block.Faults;
 using Replication.Block.Files;
 using Replication.Block.State;
+using Replication.Jobs.Commands;
 using Replication.Testing;
 
 namespace Replication.Roles.Tests.Pair;
@@ -48,6 +49,9 @@ internal sealed class TestPair : IAsyncDisposable
 
     /// <summary>A node's own directories, by their last name; null: where nodes have them.</summary>
     public Func<string, IFileStore?>? OpenFiles { get; set; }
+
+    /// <summary>Targets of backups, by name; either node may open each of them.</summary>
+    public Dictionary<string, MemoryNode> Targets { get; } = [];
 
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; private set; }
@@ -247,6 +251,7 @@ internal sealed class TestPair : IAsyncDisposable
         ConnectPeer = _ => link,
         ConnectMirror = _ => Transport,
         OpenDisk = disk => disks.Single(node => node.Name == disk.Name),
+        OpenTarget = (command, _, _) => new ValueTask<IBackupTarget>(new MemoryTarget(Targets[command.Target])),
         Decorate = faults.Decorate,
         Time = Time,
         BootId = () => Boot,
