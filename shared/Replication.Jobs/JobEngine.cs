@@ -104,7 +104,10 @@ public sealed partial class JobEngine
         return infos;
     }
 
-    /// <summary>Refuses new jobs, cancels everything, and completes when every transaction has ended or was forgotten.</summary>
+    /// <summary>
+    /// Refuses new jobs, cancels everything, and completes when every transaction has ended or was forgotten. Jobs of the node's own are left to whoever runs
+    /// them: a commit that is cut short is resumed by the next run of the node, and a sync ends with its verb.
+    /// </summary>
     public async Task EndAsync()
     {
         List<JobTransaction> transactions = [];
@@ -112,7 +115,7 @@ public sealed partial class JobEngine
         lock (_sync)
         {
             _isEnding = true;
-            foreach (Job job in _jobs)
+            foreach (Job job in _jobs.Where(job => !job.Transaction!.IsOwn))
             {
                 transactions.Add(job.Transaction!);
                 if (!job.Transaction!.IsFinalizing && job.Status != JobStatus.Concluded)

@@ -122,11 +122,16 @@ public sealed class OwnJobTests : IDisposable
     }
 
     [Fact]
-    public async Task The_end_of_the_node_cancels_it_as_well()
+    public async Task The_end_of_peoples_jobs_leaves_it_to_its_caller()
     {
-        Task job = Run(new ScriptedWork());
+        var work = new ScriptedWork();
+        Task job = Run(work);
+        _world.Begin("a");
         await _world.Engine.EndAsync().WaitAsync(TestTimeouts.Patience);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => job.WaitAsync(TestTimeouts.Patience));
+        Assert.Equal(Errno.ECANCELED, _world.ResultOf("a"));
+        Assert.Equal(["run"], work.Calls);
+        work.Succeed();
+        await job.WaitAsync(TestTimeouts.Patience);
     }
 
     [Fact]

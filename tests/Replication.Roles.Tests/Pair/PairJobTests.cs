@@ -87,6 +87,28 @@ public sealed class PairJobTests
     }
 
     [Fact]
+    public async Task A_node_that_ends_in_the_middle_of_its_commit_leaves_it_to_its_next_run()
+    {
+        await using TestPair pair = await OpenAsync();
+        await pair.StartAsync();
+        await FillAsync(pair.View(), 0, 4096, 0x33);
+        await FillAsync(pair.View(), 1 << 20, 4096, 0x33);
+        Breakpoint held = Hold(pair, "node=disk0.commit op=write break=held");
+        await pair.Secondary!.FailoverAsync(force: false, default);
+        await held.WaitForHitsAsync().WaitAsync(TestTimeouts.Patience);
+        Task end = pair.Secondary.DisposeAsync().AsTask();
+        // The commit ends with its step: the other block is left.
+        Assert.True(held.ReleaseOne());
+        await end.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal(1, held.Hits);
+        Assert.Empty(pair.SecondaryJournal.Of(EventTypes.FailoverFailed));
+        held.Release();
+        await pair.OpenSecondaryAsync();
+        await Eventually.TrueAsync(() => pair.SecondaryJournal.Of(EventTypes.FailoverCompleted).Count == 1);
+        await BlockAssert.FilledAsync(pair.SecondaryDisks[0], new(1 << 20, 4096), 0x33);
+    }
+
+    [Fact]
     public async Task A_backup_beside_a_sync_is_the_disk_as_it_was_at_its_moment()
     {
         await using TestPair pair = await OpenAsync();
