@@ -31,11 +31,12 @@ internal static class BenchCommand
         var directory = new Option<string>("--disk-dir") { Description = "where the disks are made", DefaultValueFactory = _ => defaults.DiskDirectory };
         var noQemu = new Option<bool>("--no-qemu") { Description = "without QEMU's programs" };
         var fio = new Option<bool>("--fio") { Description = "loads by fio instead of our own generator" };
+        var cold = new Option<bool>("--cold") { Description = "backups read from the device; for disks that are not in memory" };
         var before = new Option<string?>("--before") { Description = "a directory with other builds of the hosts, measured beside these" };
         var json = new Option<string?>("--json") { Description = "a file for everything that was measured" };
         var root = new RootCommand("Measures the pair against QEMU's own COLO pair, both interleaved in one run (docs/BENCHMARKS.md).")
         {
-            rounds, seconds, rows, sizeMiB, directory, noQemu, fio, before, json,
+            rounds, seconds, rows, sizeMiB, directory, noQemu, fio, cold, before, json,
         };
         root.SetAction(async parsed =>
         {
@@ -48,6 +49,7 @@ internal static class BenchCommand
                 DiskDirectory = parsed.GetValue(directory)!,
                 WithQemu = !parsed.GetValue(noQemu),
                 WithFio = parsed.GetValue(fio),
+                IsCold = parsed.GetValue(cold),
                 Before = parsed.GetValue(before),
                 JsonFile = parsed.GetValue(json),
             };

@@ -23,6 +23,9 @@ internal sealed record BenchOptions
     /// <summary>Loads come from fio instead of our own generator.</summary>
     public bool WithFio { get; init; }
 
+    /// <summary>Disks are put out of the page cache before each backup that has no guest beside it.</summary>
+    public bool IsCold { get; init; }
+
     /// <summary>A directory with other builds of the two hosts, measured beside these: before and after a change, in one run.</summary>
     public string? Before { get; init; }
 

@@ -13,6 +13,8 @@ internal sealed class OwnNode : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
+    public RunningProcess Process => _process;
+
     public static async Task<OwnNode> StartAsync(string programs, string program, string configurationFile, JsonObject settings)
     {
         await File.WriteAllTextAsync(configurationFile, new JsonObject { ["Replication"] = settings }.ToJsonString());

@@ -44,7 +44,7 @@ internal sealed class QemuPair : IPair
                 DiskImage.Create(directory[$"{side}.raw"], options.DiskBytes);
             secondary = await StartSecondaryAsync(directory, options, cancellationToken);
             primary = await QemuProcess.StartAsync(
-                "primary", directory, [Raw("primary-disk", directory["primary.raw"]), Quorum("primary-disk")], cancellationToken);
+                "primary", directory, [QemuProcess.Raw("primary-disk", directory["primary.raw"]), Quorum("primary-disk")], cancellationToken);
             await primary.ExportAsync(Top, cancellationToken);
             await ReplicateAsync(primary, secondary, cancellationToken);
             return new QemuPair(directory, primary, secondary);
@@ -82,7 +82,7 @@ internal sealed class QemuPair : IPair
     {
         JsonObject[] nodes =
         [
-            Raw(SecondaryNode, directory["secondary.raw"]),
+            QemuProcess.Raw(SecondaryNode, directory["secondary.raw"]),
             await OverlayAsync(directory, "hidden-disk", SecondaryNode, options.DiskBytes),
             await OverlayAsync(directory, "active-disk", "hidden-disk", options.DiskBytes),
             new() { ["driver"] = "replication", ["node-name"] = "replication", ["mode"] = "secondary", ["top-id"] = Top, ["file"] = "active-disk" },
@@ -112,12 +112,8 @@ internal sealed class QemuPair : IPair
             "qemu-img", "create", "-q", "-f", "qcow2", path, lengthBytes.ToString(CultureInfo.InvariantCulture));
         if (exitCode != 0)
             throw new BenchException($"qemu-img create: {output.Trim()}");
-        return new() { ["driver"] = "qcow2", ["node-name"] = name, ["backing"] = backing, ["file"] = File(path) };
+        return new() { ["driver"] = "qcow2", ["node-name"] = name, ["backing"] = backing, ["file"] = QemuProcess.File(path) };
     }
-
-    private static JsonObject Raw(string name, string path) => new() { ["driver"] = "raw", ["node-name"] = name, ["file"] = File(path) };
-
-    private static JsonObject File(string path) => new() { ["driver"] = "file", ["filename"] = path };
 
     private static JsonObject Quorum(string child) => new()
     {

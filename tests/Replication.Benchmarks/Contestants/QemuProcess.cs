@@ -16,6 +16,8 @@ internal sealed class QemuProcess : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
+    public QmpClient Monitor => _monitor;
+
     public static async Task<QemuProcess> StartAsync(string name, TempDirectory directory, IEnumerable<JsonObject> nodes, CancellationToken cancellationToken)
     {
         string monitorSocket = directory[$"{name}.qmp"];
@@ -45,6 +47,12 @@ internal sealed class QemuProcess : IAsyncDisposable
         "block-export-add",
         new JsonObject { ["type"] = "nbd", ["id"] = $"export-{node}", ["node-name"] = node, ["name"] = node, ["writable"] = true },
         cancellationToken);
+
+    /// <summary>A node over a raw file.</summary>
+    public static JsonObject Raw(string name, string path) => new() { ["driver"] = "raw", ["node-name"] = name, ["file"] = File(path) };
+
+    /// <summary>The file below a node.</summary>
+    public static JsonObject File(string path) => new() { ["driver"] = "file", ["filename"] = path };
 
     public NbdAddress Address(string node) => NbdAddress.Unix(_nbdSocket) with { ExportName = node };
 

@@ -4,12 +4,13 @@ using System.Text.Json.Nodes;
 
 namespace Replication.Benchmarks.Contestants;
 
-/// <summary>A connection to QEMU's monitor: one command at a time, events are passed over.</summary>
+/// <summary>A connection to a monitor, QEMU's or one of ours: one command at a time, events are kept until somebody asks for them.</summary>
 internal sealed class QmpClient : IDisposable
 {
     private readonly Socket _socket;
     private readonly StreamReader _reader;
     private readonly StreamWriter _writer;
+    private readonly Queue<JsonElement> _events = new();
 
     private QmpClient(Socket socket)
     {
@@ -40,7 +41,7 @@ internal sealed class QmpClient : IDisposable
             catch (SocketException e)
             {
                 socket.Dispose();
-                throw new BenchException($"QEMU does not open its monitor: {process.Output.Trim()}", e);
+                throw new BenchException($"the monitor does not open: {process.Output.Trim()}", e);
             }
 
             var client = new QmpClient(socket);
@@ -59,19 +60,41 @@ internal sealed class QmpClient : IDisposable
         await _writer.WriteLineAsync(request.ToJsonString().AsMemory(), cancellationToken);
         while (true)
         {
-            string line = await _reader.ReadLineAsync(cancellationToken) ?? throw new BenchException($"QEMU ended during {command}");
-            using JsonDocument reply = JsonDocument.Parse(line);
-            if (reply.RootElement.TryGetProperty("error", out JsonElement error))
-                throw new BenchException($"QEMU refuses {command}: {error.GetProperty("desc").GetString()}");
-            if (reply.RootElement.TryGetProperty("return", out _))
+            JsonElement message = await ReadAsync(cancellationToken);
+            if (message.TryGetProperty("error", out JsonElement error))
+                throw new BenchException($"the monitor refuses {command}: {error.GetProperty("desc").GetString()}");
+            if (message.TryGetProperty("return", out _))
                 return;
+            _events.Enqueue(message);
         }
     }
+
+    /// <summary>The data of the next event of that name; those before it are gone.</summary>
+    public async Task<JsonElement> WaitForAsync(string name, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (!_events.TryDequeue(out JsonElement message))
+                message = await ReadAsync(cancellationToken);
+            if (message.GetProperty("event").GetString() == name)
+                return message.GetProperty("data");
+        }
+    }
+
+    /// <summary>Drops the events that have come so far with answers.</summary>
+    public void ForgetEvents() => _events.Clear();
 
     public void Dispose()
     {
         _writer.Dispose();
         _reader.Dispose();
         _socket.Dispose();
+    }
+
+    private async Task<JsonElement> ReadAsync(CancellationToken cancellationToken)
+    {
+        string line = await _reader.ReadLineAsync(cancellationToken) ?? throw new BenchException("the monitor's process has ended");
+        using JsonDocument message = JsonDocument.Parse(line);
+        return message.RootElement.Clone();
     }
 }

@@ -11,16 +11,25 @@ namespace Replication.Benchmarks.Load;
 internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
 {
     public Task<LoadResult> RunAsync(NbdAddress address, LoadPattern pattern, TimeSpan length, CancellationToken cancellationToken) =>
-        RunAsync(address, pattern, Stopwatch.GetTimestamp() + (long)(length.TotalSeconds * Stopwatch.Frequency), () => Task.CompletedTask, cancellationToken);
+        RunAsync(
+            address, pattern, Stopwatch.GetTimestamp() + (long)(length.TotalSeconds * Stopwatch.Frequency), () => Task.CompletedTask, () => Task.CompletedTask,
+            cancellationToken);
 
     /// <summary>A load that lasts for as long as a piece of work.</summary>
     public Task<LoadResult> RunBesideAsync(NbdAddress address, LoadPattern pattern, Func<Task> work, CancellationToken cancellationToken) =>
-        RunAsync(address, pattern, long.MaxValue, work, cancellationToken);
+        RunBesideAsync(address, pattern, () => Task.CompletedTask, work, cancellationToken);
 
-    private async Task<LoadResult> RunAsync(NbdAddress address, LoadPattern pattern, long endTimestamp, Func<Task> work, CancellationToken cancellationToken)
+    /// <summary>The same, with what comes between the connection and the first request: a busy server may take long to accept one.</summary>
+    public Task<LoadResult> RunBesideAsync(
+        NbdAddress address, LoadPattern pattern, Func<Task> begin, Func<Task> work, CancellationToken cancellationToken) =>
+        RunAsync(address, pattern, long.MaxValue, begin, work, cancellationToken);
+
+    private async Task<LoadResult> RunAsync(
+        NbdAddress address, LoadPattern pattern, long endTimestamp, Func<Task> begin, Func<Task> work, CancellationToken cancellationToken)
     {
         await using NbdClientNode disk = await ConnectAsync(address, structured, cancellationToken);
         await using CancellationTokenRegistration cancelled = cancellationToken.Register(() => disk.Abort(new OperationCanceledException(cancellationToken)));
+        await begin();
         long began = Stopwatch.GetTimestamp();
         var progress = new LoadProgress(pattern.Depth, endTimestamp, pattern.MaxRequests);
         var lanes = Enumerable.Range(0, pattern.Depth).Select(number => new Lane(disk, pattern, progress, number)).ToList();

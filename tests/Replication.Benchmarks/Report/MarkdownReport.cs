@@ -27,8 +27,8 @@ internal static class MarkdownReport
     public static string Line(Row row, string contestant, Sample sample)
     {
         string latency = sample.P99Us is { } p99 ? string.Create(CultureInfo.InvariantCulture, $", p99 {p99:F0} µs") : "";
-        string processor = sample.ProcessorUs is { } used ? string.Create(CultureInfo.InvariantCulture, $", {used:F1} µs processor time a request") : "";
-        return $"  {row.Name,-18} {contestant,-16} {Number(sample.Value)} {row.Unit}{latency}{processor}";
+        string processor = sample.ProcessorUs is { } used ? string.Create(CultureInfo.InvariantCulture, $", {used:F1} µs processor time a {row.Work}") : "";
+        return $"  {row.Name,-22} {contestant,-16} {Number(sample.Value)} {row.Unit}{latency}{processor}";
     }
 
     private static string Cell(List<Sample> samples)

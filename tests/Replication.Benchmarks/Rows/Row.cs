@@ -12,6 +12,9 @@ internal abstract class Row(string name, string title, string unit, bool moreIsB
 
     public string Unit => unit;
 
+    /// <summary>What processor time is counted by.</summary>
+    public virtual string Work => "request";
+
     /// <summary>How many times as good <paramref name="ours"/> is as <paramref name="theirs"/>; above 1 is better.</summary>
     public double Ratio(double ours, double theirs) => moreIsBetter ? ours / theirs : theirs / ours;
 

@@ -29,6 +29,19 @@ public sealed class BenchRunTests
         Assert.All(table.Rows, row => Assert.True(row.Ratio(1).Median > 0, row.Row.Name));
     }
 
+    [Theory]
+    [InlineData("backup")]
+    [InlineData("bitmap")]
+    public async Task The_same_commands_back_up_disks_of_ours_and_of_QEMU(string tableName)
+    {
+        Programs.Require(QemuProcess.Program);
+        IReadOnlyList<TableResult> results = await new BenchRun(s_tiny with { WithQemu = true, Rows = [tableName] }, TextWriter.Null).RunAsync(
+            CancellationToken.None);
+        TableResult table = Assert.Single(results);
+        Assert.Contains("QEMU", table.Contestants);
+        Assert.All(table.Rows.SelectMany(row => row.Samples), samples => Assert.True(Assert.Single(samples).Value > 0));
+    }
+
     [Fact]
     public async Task A_row_that_nobody_knows_is_an_error()
     {
