@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Replication.Controller.Output;
 using Replication.Controller.Verbs;
+using Replication.Controller.Verbs.Jobs;
 
 namespace Replication.Controller.CommandLine;
 
@@ -68,6 +69,10 @@ internal static class Cli
             new StatusVerb(host),
             new ErrorsVerb(host),
             new EventsVerb(host),
+            BackupVerbs.Create(host),
+            JobVerbs.Create(host),
+            BitmapVerbs.Create(host),
+            new TransactionVerb(host),
             new DrillVerb(host),
         };
         options.AddTo(root);

@@ -23,9 +23,20 @@ internal sealed class NodeClient : IDisposable
         // How long silence may last is the --timeout's, in every call.
         _channel = ControlChannel.Open(address.Text, boundsSilence: false);
         _service = new ReplicationService.ReplicationServiceClient(_channel);
+        Jobs = new BlockJobService.BlockJobServiceClient(_channel);
+        Bitmaps = new BitmapService.BitmapServiceClient(_channel);
     }
 
     public static ProtocolVersions Versions => ProtocolRange.Ours;
+
+    /// <summary>For <see cref="CallAsync{T}(Func{CallOptions, AsyncUnaryCall{T}}, CancellationToken)"/> and its like.</summary>
+    public BlockJobService.BlockJobServiceClient Jobs { get; }
+
+    /// <summary>As <see cref="Jobs"/>.</summary>
+    public BitmapService.BitmapServiceClient Bitmaps { get; }
+
+    /// <summary>For clients of other services of the node.</summary>
+    public GrpcChannel Channel => _channel;
 
     public NodeSide Side { get; }
     public NodeAddress Address { get; }
@@ -53,18 +64,40 @@ internal sealed class NodeClient : IDisposable
     /// <summary>A call that the node is expected to answer at once.</summary>
     public Task<T> CallAsync<T>(
         Func<ReplicationService.ReplicationServiceClient, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken) =>
+        CallAsync(options => call(_service, options), cancellationToken);
+
+    /// <summary>The same for a call of any service.</summary>
+    public Task<T> CallAsync<T>(Func<CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken) =>
         CallAsync(call, Time.GetUtcNow().UtcDateTime + Timeout, cancellationToken);
+
+    /// <summary>The same for a call whose answer says nothing.</summary>
+    public Task AskAsync(Func<CallOptions, Task> call, CancellationToken cancellationToken) => Guarded(
+        async () =>
+        {
+            await call(new CallOptions(deadline: Time.GetUtcNow().UtcDateTime + Timeout, cancellationToken: cancellationToken));
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>
     /// A call that may work for long: bounded by nothing while the node answers <c>GetStatus</c>, whose answers go to <paramref name="onStatus"/>.
     /// </summary>
-    public async Task<T> CallWatchedAsync<T>(
+    public Task<T> CallWatchedAsync<T>(
         Func<ReplicationService.ReplicationServiceClient, CallOptions, AsyncUnaryCall<T>> call,
         Action<NodeStatus>? onStatus,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) =>
+        CallWatchedAsync(options => call(_service, options), onStatus, cancellationToken);
+
+    /// <summary>The same for a call of any service.</summary>
+    public Task<T> CallWatchedAsync<T>(
+        Func<CallOptions, AsyncUnaryCall<T>> call, Action<NodeStatus>? onStatus, CancellationToken cancellationToken) =>
+        WatchedAsync(token => CallAsync(call, null, token), onStatus, cancellationToken);
+
+    /// <summary>Work that goes on for as long as the node answers <c>GetStatus</c>; it fails as the node's calls do.</summary>
+    public async Task<T> WatchedAsync<T>(Func<CancellationToken, Task<T>> begin, Action<NodeStatus>? onStatus, CancellationToken cancellationToken)
     {
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task<T> work = CallAsync(call, null, abandon.Token);
+        Task<T> work = begin(abandon.Token);
         try
         {
             await Liveness.WatchAsync(this, work, onStatus, abandon.Token);
@@ -91,19 +124,8 @@ internal sealed class NodeClient : IDisposable
             yield return call.ResponseStream.Current.Event;
     }
 
-    public void Dispose() => _channel.Dispose();
-
-    private Task<T> CallAsync<T>(
-        Func<ReplicationService.ReplicationServiceClient, CallOptions, AsyncUnaryCall<T>> call, DateTime? deadline, CancellationToken cancellationToken) =>
-        Guarded(
-            async () =>
-            {
-                using AsyncUnaryCall<T> running = call(_service, new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
-                return await running.ResponseAsync;
-            },
-            cancellationToken);
-
-    private async Task<T> Guarded<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    /// <summary>Runs a piece of a call, and turns its status into a failure that names the node.</summary>
+    public async Task<T> Guarded<T>(Func<Task<T>> call, CancellationToken cancellationToken)
     {
         try
         {
@@ -118,4 +140,15 @@ internal sealed class NodeClient : IDisposable
             throw NodeFailure.Of(this, e);
         }
     }
+
+    public void Dispose() => _channel.Dispose();
+
+    private Task<T> CallAsync<T>(Func<CallOptions, AsyncUnaryCall<T>> call, DateTime? deadline, CancellationToken cancellationToken) =>
+        Guarded(
+            async () =>
+            {
+                using AsyncUnaryCall<T> running = call(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
+                return await running.ResponseAsync;
+            },
+            cancellationToken);
 }

@@ -23,6 +23,8 @@ internal sealed class FakeNode : IAsyncDisposable
     }
 
     public FakeReplicationService Service { get; }
+    public FakeJobService Jobs => _app.Services.GetRequiredService<FakeJobService>();
+    public FakeBitmapService Bitmaps => _app.Services.GetRequiredService<FakeBitmapService>();
     public string Address { get; }
 
     /// <param name="socketPath">Listens there instead of on a port.</param>
@@ -32,7 +34,7 @@ internal sealed class FakeNode : IAsyncDisposable
         builder.Logging.ClearProviders();
         var service = new FakeReplicationService();
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton(service);
+        builder.Services.AddSingleton(service).AddSingleton<FakeJobService>().AddSingleton<FakeBitmapService>();
         builder.WebHost.UseSetting(WebHostDefaults.PreventHostingStartupKey, "true");
         builder.WebHost.ConfigureKestrel(o =>
         {
@@ -43,6 +45,8 @@ internal sealed class FakeNode : IAsyncDisposable
         });
         WebApplication app = builder.Build();
         app.MapGrpcService<FakeReplicationService>();
+        app.MapGrpcService<FakeJobService>();
+        app.MapGrpcService<FakeBitmapService>();
         await app.StartAsync();
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new FakeNode(app, service, socketPath is null ? address : "unix:" + socketPath);
