@@ -89,18 +89,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         // Once it is lost nobody waits: not for readers, which learn of it behind their reads, nor for copies that hang.
         if (_isBroken)
             return;
-        BlockRange clusters = Align(range);
-        if (await GrantedAsync(_clusters.AcquireAsync(clusters)) is not { } ticket)
-            return;
-        if (_isBroken || !_toCopy.AnySet(First(clusters), Count(clusters)))
-        {
-            _clusters.Release(ticket);
-            return;
-        }
-
-        // It goes on when nobody waits for it any more: the lock is released with its end.
-        Task<BlockException?> copy = CopyLockedAsync(clusters, ticket);
-        if (await FailureOfAsync(copy, range) is not { } failure)
+        if (await FailureOfAsync(range) is not { } failure)
             return;
         // What is lost already needs no guest's write to fail for it.
         if (_options.OnCbwError == OnCbwError.BreakGuestWrite && !_isBroken)
@@ -130,13 +119,50 @@ internal sealed partial class PointInTime : IBeforeWrite
             return _copies == 0 ? Task.CompletedTask : (_settled ??= new TaskCompletionSource()).Task;
     }
 
+    /// <summary>Keeps what a guest's write is about to change. What it waits for, the copy and whoever is before it, has one time limit.</summary>
+    private async ValueTask<BlockException?> FailureOfAsync(BlockRange range)
+    {
+        BlockRange clusters = Align(range);
+        long began = _options.CbwTimeout == TimeSpan.Zero ? 0 : _time.GetTimestamp();
+        try
+        {
+            if (await GrantedAsync(_clusters.AcquireAsync(clusters)) is not { } ticket)
+                return null;
+            if (!_isBroken && _toCopy.AnySet(First(clusters), Count(clusters)))
+            {
+                // It goes on when nobody waits for it any more: the lock is released with its end.
+                return await FailureOfAsync(CopyLockedAsync(clusters, ticket), began);
+            }
+
+            _clusters.Release(ticket);
+            return null;
+        }
+        catch (TimeoutException e)
+        {
+            return new BlockException(
+                BlockErrorKind.TimedOut, _target.Name, BlockOperation.Write, range,
+                $"the old content could not be kept within {_options.CbwTimeout.TotalMilliseconds:0} ms", inner: e);
+        }
+    }
+
     /// <summary>The lock that was asked for; null: the point in time was lost before it came, and it is given back as soon as it does.</summary>
+    /// <exception cref="TimeoutException">It has not come in time; the same.</exception>
     private async ValueTask<RangeLock.Ticket?> GrantedAsync(ValueTask<RangeLock.Ticket> asked)
     {
         if (asked.IsCompleted)
             return await asked;
         Task<RangeLock.Ticket> granted = asked.AsTask();
-        await Task.WhenAny(granted, _lost.Task);
+        Task first = Task.WhenAny(granted, _lost.Task);
+        try
+        {
+            await (_options.CbwTimeout == TimeSpan.Zero ? first : first.WaitAsync(_options.CbwTimeout, _time));
+        }
+        catch (TimeoutException)
+        {
+            _ = ReleaseAsync(granted);
+            throw;
+        }
+
         if (granted.IsCompleted)
             return await granted;
         _ = ReleaseAsync(granted);
@@ -145,20 +171,12 @@ internal sealed partial class PointInTime : IBeforeWrite
 
     private async Task ReleaseAsync(Task<RangeLock.Ticket> granted) => _clusters.Release(await granted);
 
-    private async Task<BlockException?> FailureOfAsync(Task<BlockException?> copy, BlockRange range)
+    private async ValueTask<BlockException?> FailureOfAsync(Task<BlockException?> copy, long began)
     {
         if (_options.CbwTimeout == TimeSpan.Zero || copy.IsCompleted)
             return await copy;
-        try
-        {
-            return await copy.WaitAsync(_options.CbwTimeout, _time);
-        }
-        catch (TimeoutException e)
-        {
-            return new BlockException(
-                BlockErrorKind.TimedOut, _target.Name, BlockOperation.Write, range,
-                $"the old content could not be kept within {_options.CbwTimeout.TotalMilliseconds:0} ms", inner: e);
-        }
+        TimeSpan left = _options.CbwTimeout - _time.GetElapsedTime(began);
+        return await copy.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
     }
 
     private async Task<BlockException?> CopyLockedAsync(BlockRange clusters, RangeLock.Ticket ticket)

@@ -224,6 +224,31 @@ public sealed class PointInTimeTests
             await CheckPointInTimeAsync(pointInTime);
     }
 
+    [Theory]
+    [InlineData(OnCbwError.BreakGuestWrite)]
+    [InlineData(OnCbwError.BreakSnapshot)]
+    internal async Task A_write_that_waits_for_a_copy_of_the_job_waits_no_longer_than_for_its_own(OnCbwError policy)
+    {
+        PointInTime pointInTime = Take(new PointInTimeOptions(Cluster, policy, TimeSpan.FromSeconds(3)));
+        Hold(_target, BlockOperation.Write);
+        Task copying = pointInTime.CopyAsync(new BlockRange(0, Cluster)).AsTask();
+        Task writing = _guest.WriteAsync(0, s_new).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(2.9));
+        Assert.False(writing.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        if (policy == OnCbwError.BreakGuestWrite)
+            Assert.Equal(Errno.ETIMEDOUT, (await BlockAssert.FailsAsync(new ValueTask(writing))).Errno);
+        else
+            await writing;
+        Assert.Equal(policy == OnCbwError.BreakSnapshot, pointInTime.Broken is not null);
+        await _target.ReleaseAllAsync();
+        await copying;
+        if (policy == OnCbwError.BreakGuestWrite)
+            await CheckPointInTimeAsync(pointInTime);
+        // Nobody who has given up holds the clusters.
+        await _guest.WriteAsync(0, s_new).AsTask().WaitAsync(TestTimeouts.Patience);
+    }
+
     [Fact]
     public async Task Once_it_is_lost_the_guest_waits_for_no_reader_and_the_reader_learns_of_it()
     {
