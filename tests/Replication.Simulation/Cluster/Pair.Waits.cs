@@ -34,7 +34,7 @@ internal sealed partial class Pair
         {
             if (operation.Host != Primary)
                 continue;
-            long? copying = operation.Bytes is null ? 0 : PrimaryJobs.WaitOf(operation.Disk);
+            long? copying = PrimaryJobs.Wait();
             operation.HeldTicks = Math.Max(operation.HeldTicks, held + (copying ?? 0));
             operation.MayTakeLong |= nothingIsPromised || copying is null;
             if (!operation.MayTakeLong && _scheduler.Now - operation.IssuedAt > Settings.Deadline.Ticks + operation.HeldTicks + s_localTime)

@@ -19,6 +19,12 @@ internal sealed class BackupRecord
     /// <summary>What the disk held when the job came into being; null: it has not.</summary>
     public byte[]? Moment { get; set; }
 
+    /// <summary>It is for readers: never whole, and a success says that they have read what they wanted.</summary>
+    public bool IsFleece { get; init; }
+
+    /// <summary>Readers may find nothing in some places: a bitmap limits it, or they have given something back.</summary>
+    public bool IsLimited { get; set; }
+
     /// <summary>Requests of the host's own media that had failed by then.</summary>
     public int FaultsBefore { get; set; }
 

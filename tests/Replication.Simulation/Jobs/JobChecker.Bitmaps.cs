@@ -81,7 +81,7 @@ internal sealed partial class JobChecker
             return;
         if (bitmap.Stopped is { } stopped)
             bitmap.Bases = [stopped];
-        else if (backup.Target.IsSealed)
+        else if (backup.Target.IsSealed || backup.IsFleece)
             bitmap.Bases = [backup.Moment!];
         else if (backup.Command.BitmapMode == BitmapMode.Always)
             bitmap.Bases = WithCopied(backup);
@@ -254,7 +254,7 @@ internal sealed partial class JobChecker
         {
             if (group.Exists(backup => backup.IsPartial || !backup.ClearsBitmap || backup.Command.BitmapMode == BitmapMode.Always))
                 continue;
-            bool allAre = group.TrueForAll(backup => backup is { HasGivenWay: true, Target.IsSealed: true });
+            bool allAre = group.TrueForAll(backup => backup.HasGivenWay && (backup.IsFleece || backup.Target.IsSealed));
             BackupRecord? cleared = group.Find(HasCleared);
             if (!allAre && cleared is not null)
                 Fail($"Group: on record {cleared} is finalised, and not all that are grouped with it are");

@@ -14,11 +14,14 @@ internal sealed partial class JobChecker
     private readonly Dictionary<int, long> _breakable = [];
     private int _targetFaultsSeen;
 
-    /// <summary>How much longer a guest's change of the disk may take for a backup, in ticks; null: as long as the target takes.</summary>
-    public long? WaitOf(int disk)
+    /// <summary>
+    /// How much longer a guest's request may take for backups, in ticks; null: as long as a target takes. Of any disk: a checkpoint holds all of them until what
+    /// is under way on each has ended.
+    /// </summary>
+    public long? Wait()
     {
         long wait = 0;
-        foreach (BackupRecord backup in _backups.Values.Where(backup => backup.Disk == disk && backup.Moment is not null))
+        foreach (BackupRecord backup in _backups.Values.Where(backup => backup.Moment is not null))
         {
             if (backup.Target.HadTrouble && backup.Command.CbwTimeout == TimeSpan.Zero)
                 return null;

@@ -1,3 +1,4 @@
+using Replication.Block;
 using Replication.Jobs.Backup;
 using Replication.Simulation.Cluster;
 using Replication.Simulation.Scheduling;
@@ -72,7 +73,7 @@ internal sealed partial class JobChecker
         if (!_backups.TryGetValue(id, out BackupRecord? backup))
             return;
         backup.HasSucceeded = hasSucceeded;
-        if (hasSucceeded)
+        if (hasSucceeded && !backup.IsFleece)
             CheckWhole(backup, "is said to have succeeded");
         if (backup.Transaction.GroupOf(backup).FirstOrDefault(other => other.IsOver && other.HasSucceeded != hasSucceeded) is { } other)
             Fail($"Group: of grouped jobs {backup} has {(hasSucceeded ? "succeeded" : "failed")}, and {other} has not");
@@ -103,13 +104,28 @@ internal sealed partial class JobChecker
         {
             if (backup.Target.IsSealed)
                 CheckWhole(backup, "says that it is whole");
-            else if (backup is { IsKept: true, IsPartial: false } && !MayBeBroken(backup))
+            else if (backup is { IsKept: true, IsPartial: false, IsLimited: false } && !MayBeBroken(backup))
                 CheckKept(backup);
         }
 
         CheckBitmaps();
         CheckGroups();
         NoteHarm();
+    }
+
+    /// <summary>A reader of a fleece has this from there on; it may have found nothing.</summary>
+    public void HasRead(BackupRecord fleece, long offsetBytes, ReadOnlySpan<byte> bytes, BlockException? failure)
+    {
+        if (failure is null)
+        {
+            int same = bytes.CommonPrefixLength(fleece.Moment.AsSpan((int)offsetBytes, bytes.Length));
+            if (same < bytes.Length)
+                Fail($"Moment: a reader of {fleece} has read at byte {offsetBytes + same} what the disk did not hold at its moment");
+        }
+        else if (failure.Errno == Errno.EACCES ? !fleece.IsLimited && !MayBeBroken(fleece) : !fleece.Target.HadTrouble && _host.Faults.Failed == fleece.FaultsBefore)
+        {
+            Fail($"Moment: a reader of {fleece} is refused with nothing to blame: {failure.Message}");
+        }
     }
 
     private void AtCreated(BackupRecord backup)
