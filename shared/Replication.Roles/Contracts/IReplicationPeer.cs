@@ -50,6 +50,12 @@ public sealed record PeerPosition(NodeRole Role, NodeStage Stage, IReadOnlyList<
     /// <summary>What its disks have in common with its peer's; empty: nothing that anybody relies on.</summary>
     public Guid PairId { get; init; }
 
+    /// <summary>It has the same pair id on record as whoever asks: whatever has been this node's since, that one has told it, or has marked.</summary>
+    public bool IsOfPair(Guid pairId) => PairId != Guid.Empty && PairId == pairId;
+
+    /// <summary>It has a pair id on record, and it is another one.</summary>
+    public bool IsOfOtherPairThan(Guid pairId) => PairId != Guid.Empty && PairId != pairId;
+
     /// <summary>Random, drawn when the node was opened: another one means that it has been restarted.</summary>
     public Guid Incarnation { get; init; }
 }

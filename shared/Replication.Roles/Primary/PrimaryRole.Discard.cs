@@ -37,7 +37,7 @@ internal sealed partial class PrimaryRole
         }
 
         // Nothing says any more what differs.
-        await EndUntrustedMarkingAsync();
+        await _marks.EndUntrustedAsync();
     }
 
     private async Task SupersedeAsync(PeerPosition position, string theirs)

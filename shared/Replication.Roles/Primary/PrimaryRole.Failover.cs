@@ -77,7 +77,7 @@ internal sealed partial class PrimaryRole
         }
 
         // A peer that comes back knows another generation, and is compared by digests.
-        await EndUntrustedMarkingAsync();
+        await _marks.EndUntrustedAsync();
     }
 
     /// <summary>A last checkpoint under the hold, then the mirror goes: both disks are equal at that moment.</summary>

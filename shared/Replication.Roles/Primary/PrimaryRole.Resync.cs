@@ -79,7 +79,7 @@ internal sealed partial class PrimaryRole
         {
             CheckStillSyncing();
             attachment.ThrowIfLost();
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Flags = TrustMarks(record.Flags) });
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Flags = _marks.Trust(record.Flags) });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
         }
@@ -92,7 +92,7 @@ internal sealed partial class PrimaryRole
             throw NeedsStart($"the peer is a {StageTable.NameOf(position.Role)} in stage {StageTable.NameOf(position.Stage)}");
         if (History.Compare(State.History, position.History) != HistoryRelation.Same)
             throw NeedsStart($"the secondary's view is of generation {position.Generation}, this primary is at {State.Generation}");
-        if (!IsOurs(position))
+        if (!position.IsOfPair(State.Record.PairId))
             throw NeedsStart("this primary has been with another secondary since, or the secondary with another primary");
         // One that was restored from an older state.
         if (position.Epoch < State.Record.Epoch)

@@ -85,11 +85,11 @@ internal sealed partial class PrimaryRole
         IReplicationPeer peer, AttachOrder order, UndoStack undo, CancellationToken cancellationToken)
     {
         NodeStage before = _stage;
-        _flushFailuresAtAttach = Volatile.Read(ref _localFlushFailures);
+        _marks.NoteAttach();
         PeerPosition position = await peer.GetPositionAsync(Options.Group, cancellationToken);
-        bool describePeer = MarksDescribe(position);
+        bool describePeer = _marks.Describe(position);
         bool byMarks = describePeer && order.Sync == SyncMode.Auto;
-        Guid pairId = IsOurs(position) ? position.PairId : _context.NewId();
+        Guid pairId = position.IsOfPair(State.Record.PairId) ? position.PairId : _context.NewId();
         AttachReply reply = await OpenSessionAsync(peer, order, pairId, byMarks, undo, cancellationToken);
         // What was judged must be what is attached: another node at this address, or this one after a reboot, is judged anew.
         if (reply.FoundPairId != position.PairId)
@@ -106,7 +106,7 @@ internal sealed partial class PrimaryRole
             _attachment = attachment;
         }
 
-        await BeginMarkingAsync(describePeer);
+        await _marks.BeginAsync(describePeer);
         // Under the closed gate no guest write can be forwarded on one disk and not on another.
         await CloseGateAsync(Options.Mirror.Deadline, "attaching the mirror");
         try
@@ -209,7 +209,7 @@ internal sealed partial class PrimaryRole
             CheckStillSyncing();
             attachment.ThrowIfLost();
             // Not before the commit: until then the secondary has not on record that it is ours.
-            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = TrustMarks(record.Flags) });
+            await State.RecordAsync(record => record with { Stage = NodeStage.Replicating, Epoch = epoch, Flags = _marks.Trust(record.Flags) });
             Transition(NodeStage.Replicating);
             Journal.Publish(EventTypes.MirrorAttached, ("transport", _transport!.Name));
             Journal.Publish(EventTypes.Checkpoint, ("epoch", epoch));
@@ -247,7 +247,7 @@ internal sealed partial class PrimaryRole
                 Transition(State.Record is { Stage: NodeStage.Detached } ? NodeStage.Detached : before);
         }
 
-        await EndUntrustedMarkingAsync();
+        await _marks.EndUntrustedAsync();
     }
 
     private static VerbException AsVerbFailure(string verb, Exception e) => e switch

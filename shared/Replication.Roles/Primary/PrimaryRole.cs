@@ -14,7 +14,8 @@ namespace Replication.Roles.Primary;
 /// <remarks>
 /// <para>One file a concern: Start (attach, sync, first checkpoint), Checkpoint (the three calls), Failover (of the primary; stop), Fencing (hold, release,
 /// fence), Loss (a session ended), Waiting (restarted with a peer on record), Resync (a detached pair comes back), Reconnect (by
-/// itself), Alone (is there a second head), Sync, Verify, Marks (what may differ), Discard (of the other side's changes).</para>
+/// itself), Alone (is there a second head), Sync, Verify, Discard (of the other side's changes). What may
+/// differ is <see cref="PrimaryMarks"/>' affair.</para>
 /// <para>Two mutexes. <see cref="_verbs"/> serialises verbs and may be held for minutes. <see cref="_changes"/> is held for the few steps that change stage,
 /// record and holds together; inside it nothing waits for the peer. Order: _verbs, then _changes.</para>
 /// <para>The record's stage is what a restart may rely on: while syncing it is still the stage before, and it says <c>detached</c> from just before the
@@ -29,6 +30,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
     private readonly GuestHolds _holds;
     private readonly AsyncMutex _verbs = new();
     private readonly AsyncMutex _changes = new();
+    private readonly PrimaryMarks _marks;
     private readonly IReplicationPeer? _peer;
     private readonly IMirrorTransport? _transport;
     private readonly CancellationTokenSource _stopping = new();
@@ -45,6 +47,7 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         _holds = new GuestHolds(admission);
         _pace = new ReconnectPace(context.Time, context.Random);
         _disks = [.. disks.Select(disk => Disk(disk.Name, disk.Node, admission))];
+        _marks = new PrimaryMarks(context, _disks, _changes);
         _peer = context.Options.Peer.Control is { } address ? context.ConnectPeer(address) : null;
         _transport = context.Options.Peer.Mirror is { } mirror ? context.ConnectMirror(mirror) : null;
         GuestExports = new ExportCatalog(_disks.Select(disk => disk.Export));
@@ -63,14 +66,14 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
         var role = new PrimaryRole(context, disks, jobs);
         try
         {
-            await role.OpenMarksAsync();
+            await role._marks.OpenAsync();
             return role;
         }
         catch
         {
             // A flush that failed is being recorded.
             await context.SettledAsync();
-            await role.EndMarkingAsync();
+            await role._marks.EndAsync();
             throw;
         }
     }
@@ -151,14 +154,14 @@ internal sealed partial class PrimaryRole : INodeRole, IQuorumObserver
 
         // What waits for an answer of the peer fails now, and what was about to be recorded has been.
         await _context.SettledAsync();
-        await CloseMarksAsync();
+        await _marks.CloseAsync();
     }
 
     void IQuorumObserver.LocalFailed(Quorum quorum, BlockException failure)
     {
         Report(FailureCase.PrimaryDisk, quorum.Name, failure);
         if (failure.Operation == BlockOperation.Flush)
-            OnLocalFlushFailed();
+            _marks.FlushHasFailed();
     }
 
     void IQuorumObserver.ForwardFailed(Quorum quorum, BlockException failure, bool localFailedToo)
