@@ -24,6 +24,9 @@ internal static class Limits
     /// <summary>Jobs in the list, concluded ones that nobody has dismissed included: each holds its disk's blockers and its target.</summary>
     public const int Jobs = 256;
 
+    /// <summary>Nodes beside the disks: each job has one for its target, or two.</summary>
+    public const int GraphNodes = 512;
+
     /// <summary>Characters of a job's name: it stands in every message about the job.</summary>
     public const int IdLength = 128;
 

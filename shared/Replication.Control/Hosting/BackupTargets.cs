@@ -2,6 +2,7 @@ using System.Net;
 using Replication.Block;
 using Replication.Control.Options;
 using Replication.Jobs.Commands;
+using Replication.Jobs.Graph;
 using Replication.Jobs.Targets;
 using Replication.Nbd;
 
@@ -10,11 +11,24 @@ namespace Replication.Control.Hosting;
 /// <summary>Opens what backups write to, and keeps them from what the node itself uses: its disks, its state, its overlays, its exports.</summary>
 internal sealed class BackupTargets(HostOptions options, Listeners listeners, BlockingWorkers workers)
 {
-    public async ValueTask<IBackupTarget> OpenAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken)
+    private volatile NbdAddress? _scriptsServer;
+
+    /// <summary>What opening a target needs, as it is now.</summary>
+    public TargetEnvironment Environment => new() { Workers = workers, OwnFiles = OwnFiles(), IsOwnExport = IsOwnExport };
+
+    /// <summary>Nodes that are targets by their names.</summary>
+    public BlockGraph Graph => field ??= new BlockGraph([.. options.Node.Disks.Select(disk => disk.Name)], () => Environment);
+
+    /// <summary>Where the NBD server that scripts have started listens; null: there is none.</summary>
+    public NbdAddress? ScriptsServer
     {
-        var environment = new TargetEnvironment { Workers = workers, OwnFiles = OwnFiles(), IsOwnExport = IsOwnExport };
-        return await BackupTarget.OpenAsync(command, lengthBytes, environment, cancellationToken);
+        get => _scriptsServer;
+        set => _scriptsServer = value;
     }
+
+    public async ValueTask<IBackupTarget> OpenAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) => command.TargetIsNode
+        ? await Graph.OpenTargetAsync(command, lengthBytes, cancellationToken)
+        : await BackupTarget.OpenAsync(command, lengthBytes, Environment, cancellationToken);
 
     /// <summary>As they are now: overlays and bitmaps come and go.</summary>
     private List<string> OwnFiles()
@@ -30,7 +44,8 @@ internal sealed class BackupTargets(HostOptions options, Listeners listeners, Bl
     }
 
     private bool IsOwnExport(NbdAddress address) =>
-        listeners.Guest.Concat(listeners.Mirror).Any(listener => LeadTo(address, listener.LocalAddress));
+        listeners.Guest.Concat(listeners.Mirror).Any(listener => LeadTo(address, listener.LocalAddress))
+            || (ScriptsServer is { } server && LeadTo(address, server));
 
     private static bool LeadTo(NbdAddress address, NbdAddress listener)
     {

@@ -104,6 +104,7 @@ internal sealed class RunningNode : IAsyncDisposable
         NodeDirectories directories = Later(MakeDirectories());
         NodeJournal journal = Later(OpenJournal());
         PeerConnections peers = Later(new PeerConnections());
+        var targets = new BackupTargets(_options, listeners, workers);
         IHostedNode node = LaterAsync(await OpenNodeAsync(new NodeServices
         {
             Journal = journal,
@@ -112,16 +113,16 @@ internal sealed class RunningNode : IAsyncDisposable
             ConnectPeer = peers.Connect,
             ConnectMirror = address => new NbdMirrorTransport(NbdAddress.Parse(address)),
             OpenDisk = disks.Take,
-            OpenTarget = new BackupTargets(_options, listeners, workers).OpenAsync,
+            OpenTarget = targets.OpenAsync,
             Decorate = faults is null ? node => node : faults.Decorate,
         }, listeners));
         if (node.Role == NodeRole.Secondary && _options.MissingForSecondary is { } missing)
             throw missing;
         directories.Keep();
-        await ServeAsync(node, journal, listeners);
+        await ServeAsync(node, journal, listeners, targets);
     }
 
-    private async Task ServeAsync(IHostedNode node, NodeJournal journal, Listeners listeners)
+    private async Task ServeAsync(IHostedNode node, NodeJournal journal, Listeners listeners, BackupTargets targets)
     {
         // Clients may wait in the backlog already: nobody is served before the node holds what it must not answer (invariant Fence).
         node.Begin();
@@ -132,9 +133,13 @@ internal sealed class RunningNode : IAsyncDisposable
         {
             var server = new NbdServer(sockets, exports, new NbdServerOptions { Trouble = trouble => HostLog.NbdTrouble(_log, trouble) });
             server.Start();
-            _undo.Push(() => DrainAsync(server, what));
+            _undo.Push(() => DrainAsync(server.StopAsync, what));
         }
 
+        QmpExports? shown = node.Jobs is null || listeners.Qmp is null ? null : new QmpExports(
+            node.Jobs, targets, node.GuestExports, _options.AllowInsecureGuests, trouble => HostLog.NbdTrouble(_log, trouble));
+        if (shown is not null)
+            _undo.Push(() => DrainAsync(_ => shown.DisposeAsync().AsTask(), "requests to what scripts have exported"));
         _undo.Push(() =>
         {
             node.RefuseHeldRequests();
@@ -142,7 +147,7 @@ internal sealed class RunningNode : IAsyncDisposable
         });
         if (listeners.Qmp is { } qmp)
         {
-            QmpDoor door = LaterAsync(new QmpDoor(qmp.Socket, node.Jobs, new QmpLog(_loggers.CreateLogger("Replication.Qmp")), _quit.SetResult));
+            QmpDoor door = LaterAsync(new QmpDoor(qmp.Socket, node.Jobs, shown, new QmpLog(_loggers.CreateLogger("Replication.Qmp")), _quit.SetResult));
             door.Start();
         }
 
@@ -239,9 +244,9 @@ internal sealed class RunningNode : IAsyncDisposable
         _ => "StateDirectory",
     };
 
-    private async ValueTask DrainAsync(NbdServer server, string what)
+    private async ValueTask DrainAsync(Func<bool, Task> stopAsync, string what)
     {
-        Task stopped = server.StopAsync(drain: true);
+        Task stopped = stopAsync(true);
         try
         {
             await stopped.WaitAsync(s_drainPatience);

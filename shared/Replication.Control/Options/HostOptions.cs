@@ -14,6 +14,9 @@ internal sealed record HostOptions
     public required IReadOnlyList<Listen<NbdAddress>> Guest { get; init; }
     public required IReadOnlyList<Listen<NbdAddress>> Mirror { get; init; }
 
+    /// <summary>Guests may come from other machines without TLS.</summary>
+    public bool AllowInsecureGuests { get; init; }
+
     /// <summary>Where scripts find QMP; null: nowhere.</summary>
     public Listen<ControlAddress>? Qmp { get; init; }
 

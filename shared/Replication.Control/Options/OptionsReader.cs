@@ -46,6 +46,7 @@ internal sealed class OptionsReader
             Control = Listeners("Control", ParseControl, a => a.IsLocal, a => a.UnixPath),
             Guest = Listeners("Guest", ParseNbd, a => a.IsLoopback, a => a.SocketPath),
             Mirror = Listeners("Mirror", ParseNbd, a => a.IsLoopback, a => a.SocketPath),
+            AllowInsecureGuests = Flag("Guest:AllowInsecure"),
             Qmp = Qmp(),
             NameOf = _values.NameOf,
             DiskKeys = diskKeys,

@@ -12,6 +12,9 @@ internal static class BackupArguments
     public static BackupCommand Drive(QmpObject arguments) =>
         Common(arguments) with { Format = arguments.GetStringOrNull("format"), Mode = arguments.GetEnum<TargetMode>("mode") };
 
+    /// <summary>To a node that is there.</summary>
+    public static BackupCommand Blockdev(QmpObject arguments) => Common(arguments) with { TargetIsNode = true, Mode = TargetMode.Existing };
+
     private static BackupCommand Common(QmpObject arguments)
     {
         QmpObject performance = arguments.GetObject("x-perf");

@@ -9,6 +9,7 @@ internal static class BackupCommands
     public static void AddTo(QmpTable table, JobCommands commands)
     {
         Add("drive-backup", DriveBackup);
+        Add("blockdev-backup", BlockdevBackup);
         foreach ((string verb, Func<QmpObject, TransactionAction> action) in BitmapArguments.Verbs)
             Add(verb, action);
         table.Handle("transaction", async (arguments, stopping) =>
@@ -28,6 +29,8 @@ internal static class BackupCommands
 
     private static TransactionAction.Backup DriveBackup(QmpObject arguments) => new(BackupArguments.Drive(arguments));
 
+    private static TransactionAction.Backup BlockdevBackup(QmpObject arguments) => new(BackupArguments.Blockdev(arguments));
+
     private static TransactionAction ActionOf(QmpObject action)
     {
         string type = action.GetString("type");
@@ -37,6 +40,7 @@ internal static class BackupCommands
         return type switch
         {
             "drive-backup" => DriveBackup(data),
+            "blockdev-backup" => BlockdevBackup(data),
             "checkpoint" => new TransactionAction.Checkpoint(),
             "abort" => new TransactionAction.Abort(),
             _ => throw new QmpException($"action {type} is not available in this version"),

@@ -16,9 +16,10 @@ internal sealed class QmpDoor : IAsyncDisposable
 
     /// <param name="listener">The door's from now on.</param>
     /// <param name="jobs">Null: the node has none, and so no commands about them.</param>
+    /// <param name="exports">What clients export; null: nothing.</param>
     /// <param name="log">Told of clients.</param>
     /// <param name="quit">A client asks the node to end. Must not block.</param>
-    public QmpDoor(Socket listener, NodeJobs? jobs, IQmpObserver log, Action quit)
+    public QmpDoor(Socket listener, NodeJobs? jobs, QmpExports? exports, IQmpObserver log, Action quit)
     {
         var commands = new QmpCommands();
         _jobs = jobs;
@@ -27,10 +28,18 @@ internal sealed class QmpDoor : IAsyncDisposable
             var table = new QmpTable(commands);
             JobVerbs.AddTo(table, jobs.Engine);
             BackupCommands.AddTo(table, jobs.Commands);
-            BlockQueries.AddTo(table, jobs);
+            BlockQueries.AddTo(table, jobs, exports?.Graph);
+        }
+
+        if (exports is not null)
+        {
+            NodeCommands.AddTo(new QmpTable(commands), exports.Graph);
+            ExportCommands.AddTo(new QmpTable(commands), exports);
         }
 
         _server = new QmpServer(listener, commands, new QmpServerOptions { Package = Package, Quit = Quit, Observer = log });
+        if (exports is not null)
+            exports.Tell = _server.Publish;
         _events = jobs is null ? null : new JobEvents(_server.Publish);
 
         void Quit()

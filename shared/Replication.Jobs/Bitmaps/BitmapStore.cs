@@ -71,6 +71,20 @@ public sealed class BitmapStore : IAsyncDisposable
             return [.. _bitmaps.Where(bitmap => bitmap.Disk == disk).Select(bitmap => bitmap.Info)];
     }
 
+    /// <summary>Keeps a bitmap as it is for who shows it. In turn with the changes.</summary>
+    /// <exception cref="JobException">There is none of the name, or it cannot be shown.</exception>
+    internal BitmapHold Hold(string disk, string name)
+    {
+        LengthOf(disk);
+        DirtyBitmap bitmap = _bitmaps.Find(bitmap => bitmap.Disk == disk && bitmap.Name == name)
+            ?? throw new JobException(JobErrorClass.GenericError, $"disk '{disk}' has no bitmap '{name}'") { Kind = JobErrorKind.NotFound };
+        if (bitmap.IsInconsistent)
+            throw new JobException(JobErrorClass.GenericError, $"bitmap '{name}' of disk '{disk}' is inconsistent, it may lack marks, and cannot be shown");
+        return bitmap.IsBusy
+            ? throw new JobException(JobErrorClass.GenericError, $"bitmap '{name}' of disk '{disk}' is busy: a job or an export uses it")
+            : new BitmapHold(bitmap);
+    }
+
     /// <summary>Begins a change; see <see cref="BitmapChange"/>.</summary>
     internal BitmapChange Begin() => new(this, [.. _bitmaps]);
 

@@ -12,6 +12,7 @@ internal sealed class DirtyBitmap(string disk, string name, BitmapMarks marks)
     private volatile BitmapMarks _marks = marks;
     private volatile BitmapMarks? _successor;
     private volatile bool _isInconsistent;
+    private int _holds; // interlocked; exports that show it
 
     public string Disk => disk;
 
@@ -31,10 +32,7 @@ internal sealed class DirtyBitmap(string disk, string name, BitmapMarks marks)
 
     public bool IsEnabled { get; set; } = true;
 
-    /// <summary>How many jobs and exports use it without freezing it.</summary>
-    public int Users { get; set; }
-
-    public bool IsBusy => Users > 0 || _successor is not null;
+    public bool IsBusy => Volatile.Read(ref _holds) > 0 || _successor is not null;
 
     public bool IsPersistent => _marks.FileName is not null;
 
@@ -47,6 +45,11 @@ internal sealed class DirtyBitmap(string disk, string name, BitmapMarks marks)
 
     /// <summary>The range is about to change.</summary>
     public ValueTask MarkAsync(BlockRange range) => (_successor ?? _marks).MarkAsync(range);
+
+    /// <summary>Somebody shows it. Called in turn with the verbs, so that none of them is under way.</summary>
+    public void Take() => Interlocked.Increment(ref _holds);
+
+    public void GiveBack() => Interlocked.Decrement(ref _holds);
 
     public void BecomeInconsistent() => _isInconsistent = true;
 }

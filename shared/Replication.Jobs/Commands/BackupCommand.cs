@@ -9,8 +9,11 @@ public sealed record BackupCommand
     /// <summary>The disk's name.</summary>
     public required string Device { get; init; }
 
-    /// <summary>A file, a block device, or an NBD address.</summary>
+    /// <summary>A file, a block device, or an NBD address; or a node's name.</summary>
     public required string Target { get; init; }
+
+    /// <summary>The target is a node that was made before (<c>blockdev-backup</c>).</summary>
+    public bool TargetIsNode { get; init; }
 
     public required BackupSync Sync { get; init; }
 

@@ -84,6 +84,21 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         return rehearsal.Faults;
     }
 
+    /// <summary>Keeps a bitmap as it is for who shows it: busy, until what is returned is disposed.</summary>
+    /// <exception cref="JobException">There is none of the name, or it cannot be shown.</exception>
+    public async Task<BitmapHold> HoldBitmapAsync(string disk, string name)
+    {
+        RangeLock.Ticket turn = await _turns.AcquireAsync(s_turn);
+        try
+        {
+            return bitmaps.Hold(disk, name);
+        }
+        finally
+        {
+            _turns.Release(turn);
+        }
+    }
+
     private static bool HasCheckpoint(IReadOnlyList<TransactionAction> actions) => actions.Count(action => action is TransactionAction.Checkpoint) switch
     {
         0 => false,

@@ -85,6 +85,7 @@ internal sealed class OpenBackup
         BlockNode source = Moment!.Source;
         BlockBitmap wanted = Wanted(frozen);
         PointInTime = new PointInTime(source, Target!.Node, wanted, KeptAs(Moment, offload), buffers, time);
+        (Target as IPointInTimeKeeper)?.Show(PointInTime);
         int longest = offload is null ? Limits.CopyBytes : Limits.OffloadBytes;
         var plan = new BackupPlan
         {
@@ -123,6 +124,8 @@ internal sealed class OpenBackup
     /// <summary>The guest asks no more; the target is closed, and both are free for others.</summary>
     public async ValueTask CloseAsync(Claims claims)
     {
+        if (Target is IPointInTimeKeeper keeper)
+            await keeper.HideAsync();
         Moment?.Leave();
         if (PointInTime is { } pointInTime)
             await pointInTime.SettleAsync();
