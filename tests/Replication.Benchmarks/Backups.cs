@@ -47,6 +47,8 @@ internal static class Backups
             Beside("backup-guest-d32", "4 KiB random write beside a full backup, depth 32", s_many),
             BesideP99("backup-guest-d1-p99", "the same, depth 1: 99th percentile of its latency", s_one),
             BesideP99("backup-guest-d32-p99", "the same, depth 32: 99th percentile of its latency", s_many),
+            BesideWorst("backup-guest-d1-worst", "the same, depth 1: the longest wait of a request", s_one),
+            BesideWorst("backup-guest-d32-worst", "the same, depth 32: the longest wait of a request", s_many),
             Backup("backup-beside-d1", "the backup beside such a guest, depth 1", s_one),
             Backup("backup-beside-d32", "the backup beside such a guest, depth 32", s_many),
             Limited("backup-limited-d1", "4 KiB random write beside a slow backup, depth 1", s_one),
@@ -67,6 +69,9 @@ internal static class Backups
 
         Row BesideP99(string name, string title, LoadPattern pattern) =>
             new BackupGuestRow(name, title, "µs", moreIsBetter: false, pattern, figures => figures.Load.P99Us, options.DiskBytes);
+
+        Row BesideWorst(string name, string title, LoadPattern pattern) =>
+            new BackupGuestRow(name, title, "ms", moreIsBetter: false, pattern, figures => figures.Load.WorstUs / 1000, options.DiskBytes);
 
         Row Backup(string name, string title, LoadPattern pattern) =>
             new BackupGuestRow(name, title, "MiB/s", moreIsBetter: true, pattern, figures => figures.MebibytesPerSecond, options.DiskBytes);

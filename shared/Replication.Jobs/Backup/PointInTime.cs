@@ -28,6 +28,7 @@ internal sealed partial class PointInTime : IBeforeWrite
     private readonly BlockBitmap _done;
     private readonly BlockBitmap _wanted;
     private readonly Lock _sync = new();
+    private volatile bool _asked; // a hint: what is lost or late of it costs a moment's speed
     private readonly TaskCompletionSource _lost = new(); // completes with _broken
     private BlockException? _broken; // guarded by _sync; why there is no point in time any more
     private volatile bool _isBroken; // set under _sync, with _broken
@@ -84,8 +85,20 @@ internal sealed partial class PointInTime : IBeforeWrite
         }
     }
 
+    /// <summary>Whether the guest has written since the last look.</summary>
+    public bool TakeAsked()
+    {
+        bool asked = _asked;
+        if (asked)
+            _asked = false;
+        return asked;
+    }
+
     public async ValueTask BeforeWriteAsync(BlockRange range)
     {
+        // A guest that writes much must not take the line from the copying thread each time.
+        if (!_asked)
+            _asked = true;
         // Once it is lost nobody waits: not for readers, which learn of it behind their reads, nor for copies that hang.
         if (_isBroken)
             return;

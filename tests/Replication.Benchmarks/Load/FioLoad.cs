@@ -28,7 +28,8 @@ internal sealed class FioLoad : ILoadGenerator
             side.GetProperty("total_ios").GetInt64(),
             TimeSpan.FromMilliseconds(side.GetProperty("runtime").GetDouble()),
             percentiles.GetProperty("50.000000").GetDouble() / 1000,
-            percentiles.GetProperty("99.000000").GetDouble() / 1000);
+            percentiles.GetProperty("99.000000").GetDouble() / 1000,
+            side.GetProperty("clat_ns").GetProperty("max").GetDouble() / 1000);
     }
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);

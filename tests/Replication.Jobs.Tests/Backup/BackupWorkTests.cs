@@ -62,6 +62,24 @@ public sealed class BackupWorkTests
     }
 
     [Fact]
+    public async Task A_copy_is_shorter_while_the_guest_writes()
+    {
+        _target.Immediate.Remove(BlockOperation.Write);
+        Begin(workers: 1);
+        Assert.Equal(Limits.CopyBytes, Assert.Single(_target.Pending).Range.LengthBytes);
+        Task writing = _guest.WriteAsync(0, new byte[512]).AsTask();
+        await _target.Pending[0].ReleaseAsync();
+        await writing;
+        Assert.Equal(new BlockRange(Limits.CopyBytes, Limits.BesideGuestBytes), Assert.Single(_target.Pending).Range);
+        await _target.Pending[0].ReleaseAsync();
+        Assert.Equal(
+            new BlockRange(Limits.CopyBytes + Limits.BesideGuestBytes, Limits.CopyBytes), Assert.Single(_target.Pending).Range);
+        await RunToTheEndAsync(_target);
+        Assert.Equal(0, _world.ResultOf("backup"));
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
     public async Task One_without_copies_of_its_own_runs_until_it_is_cancelled()
     {
         Begin(sync: BackupSync.None);
