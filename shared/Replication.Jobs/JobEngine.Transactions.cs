@@ -159,7 +159,7 @@ public sealed partial class JobEngine
             if (transaction is { IsDecided: true, Decide: { } decide })
                 await decide();
         }
-        catch (BlockException e)
+        catch (IOException e)
         {
             failure = JobFailure.Of(e);
         }

@@ -12,5 +12,6 @@ public sealed record JobFailure(int Errno, string Message)
 
     public bool IsCancellation => Errno == Block.Errno.ECANCELED;
 
-    public static JobFailure Of(BlockException e) => new(e.Errno, e.Message);
+    /// <summary>What a node or a file has failed with.</summary>
+    public static JobFailure Of(IOException e) => new((e as BlockException)?.Errno ?? Block.Errno.EIO, e.Message);
 }

@@ -115,14 +115,17 @@ public sealed class TransactionTests
         _world.CheckNothingIsLeft();
     }
 
-    [Fact]
-    public void A_decision_that_cannot_be_recorded_fails_the_first_and_cancels_the_rest()
+    [Theory]
+    [InlineData(true, Errno.ENOSPC)]
+    [InlineData(false, Errno.EIO)]
+    public void A_decision_that_cannot_be_recorded_fails_the_first_and_cancels_the_rest(bool isNode, int errno)
     {
-        JobTransaction transaction = _world.Engine.CreateTransaction(() => ValueTask.FromException(ScriptedWork.Error(Errno.ENOSPC)));
+        JobTransaction transaction = _world.Engine.CreateTransaction(
+            () => ValueTask.FromException(isNode ? ScriptedWork.Error(Errno.ENOSPC) : new IOException("the state directory is gone")));
         ScriptedWork[] works = [_world.Add(transaction, "first"), _world.Add(transaction, "second")];
         _world.Engine.Begin(transaction);
         Array.ForEach(works, work => work.Succeed());
-        CheckResults(Errno.ENOSPC, Errno.ECANCELED);
+        CheckResults(errno, Errno.ECANCELED);
         Assert.All(works, work => Assert.Equal(["run", "prepare", "abort", "clean"], work.Calls));
     }
 

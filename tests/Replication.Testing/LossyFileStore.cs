@@ -15,6 +15,9 @@ public sealed class LossyFileStore : IFileStore
 
     public string Path => "lossy";
 
+    /// <summary>Called before a small file is replaced; what it throws is the answer.</summary>
+    public Action<string> Replacing { get; set; } = _ => { };
+
     public BlockNode Create(string fileName, long lengthBytes, string nodeName)
     {
         var node = new LossyNode(lengthBytes, nodeName);
@@ -32,6 +35,7 @@ public sealed class LossyFileStore : IFileStore
 
     public void Replace(string fileName, ReadOnlySpan<byte> content)
     {
+        Replacing(fileName);
         _small[fileName] = content.ToArray();
         SyncNames();
     }

@@ -54,6 +54,8 @@ internal sealed class BitmapChange
         _bitmaps.RemoveAt(at);
         _undo.Push(() => _bitmaps.Insert(at, bitmap));
         _replaced.Add(bitmap.Marks);
+        if (bitmap.Successor is { } successor)
+            _replaced.Add(successor);
     }
 
     public async ValueTask ClearAsync(string disk, string name)

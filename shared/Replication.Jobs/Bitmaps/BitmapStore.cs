@@ -10,6 +10,8 @@ namespace Replication.Jobs.Bitmaps;
 /// <remarks>
 /// <para>What people ask for is a <see cref="BitmapChange"/>: one at a time, with no change of a disk under way, so that each takes effect at one moment.
 /// Marks come at any time. What is marked in a persistent bitmap is in its file before the disk changes, so a kill can only leave too many marks.</para>
+/// <para>A change is on record as a whole: what a job records in between leaves the others as they were recorded last, for a change that is being prepared has
+/// touched them already, and may be taken back.</para>
 /// <para>The catalogue says which files count. No verb clears marks in a file that the catalogue names: whatever takes marks away writes a new file, and one
 /// replacement of the catalogue puts it in force, for one bitmap or for several.</para>
 /// </remarks>
@@ -25,6 +27,7 @@ public sealed class BitmapStore : IAsyncDisposable
     private readonly List<BitmapCatalogue.Entry> _others = []; // of disks that the configuration does not name
     private readonly Dictionary<string, BitmapRecorder> _recorders = [];
     private readonly Lock _sync = new(); // guards _bitmaps, for who looks
+    private readonly Lock _recording = new(); // held while the catalogue is replaced; before _sync
     private long _nextFile;
 
     private BitmapStore(IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable)
@@ -90,7 +93,19 @@ public sealed class BitmapStore : IAsyncDisposable
 
     /// <summary>Puts on record that these give way to their successors, all of them or, where it fails, none.</summary>
     /// <exception cref="IOException">It could not be recorded.</exception>
-    internal void Decide(IReadOnlyList<FrozenBitmap> bitmaps) => Record(_bitmaps, [.. bitmaps.Select(frozen => frozen.Bitmap)]);
+    internal void Decide(IReadOnlyList<FrozenBitmap> bitmaps)
+    {
+        lock (_recording)
+        {
+            DirtyBitmap[] giveWay = [.. bitmaps.Select(frozen => frozen.Bitmap)];
+            DirtyBitmap[] known;
+            lock (_sync)
+                known = [.. _bitmaps];
+            Replace([.. known.Select(bitmap => (bitmap, giveWay.Contains(bitmap) ? GivenWay(bitmap.OnRecord) : bitmap.OnRecord))]);
+            foreach (DirtyBitmap bitmap in giveWay)
+                bitmap.GivesWay = true;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -106,9 +121,14 @@ public sealed class BitmapStore : IAsyncDisposable
     internal void Succeed(DirtyBitmap bitmap)
     {
         BitmapMarks old = bitmap.Marks;
-        // In this order: whoever marks meanwhile marks the successor, by one name or the other.
-        bitmap.Marks = bitmap.Successor!;
-        bitmap.Successor = null;
+        lock (_recording)
+        {
+            // In this order: whoever marks meanwhile marks the successor, by one name or the other.
+            bitmap.Marks = bitmap.Successor!;
+            bitmap.Successor = null;
+            bitmap.GivesWay = false;
+        }
+
         Delete(old);
     }
 
@@ -117,7 +137,7 @@ public sealed class BitmapStore : IAsyncDisposable
         try
         {
             await frozen.PrepareAsync(kept, granularityBytes);
-            Record(_bitmaps, [frozen.Bitmap]);
+            Decide([frozen]);
             Succeed(frozen.Bitmap);
         }
         catch (IOException)
@@ -145,23 +165,38 @@ public sealed class BitmapStore : IAsyncDisposable
         return new BitmapMarks(null, marks, name, granularityBytes, lengthBytes);
     }
 
-    /// <summary>Writes the catalogue of these bitmaps, some of which give way to their successors with it.</summary>
+    /// <summary>Writes the catalogue of these bitmaps, as they are now.</summary>
     /// <exception cref="IOException">The one in force stays.</exception>
-    internal void Record(IReadOnlyList<DirtyBitmap> bitmaps, IReadOnlyList<DirtyBitmap>? succeeded = null)
+    internal void Record(IReadOnlyList<DirtyBitmap> bitmaps)
+    {
+        lock (_recording)
+            Replace([.. bitmaps.Select(bitmap => (bitmap, EntryOf(bitmap)))]);
+    }
+
+    /// <summary>Call under the lock on the record.</summary>
+    private void Replace(IReadOnlyList<(DirtyBitmap Bitmap, BitmapCatalogue.Entry? Entry)> bitmaps)
     {
         if (_durable)
             _files.SyncNames();
         var entries = new List<BitmapCatalogue.Entry>(_others);
-        foreach (DirtyBitmap bitmap in bitmaps.Where(bitmap => bitmap.IsPersistent))
-        {
-            bool gaveWay = succeeded?.Contains(bitmap) == true;
-            entries.Add(new BitmapCatalogue.Entry(
-                bitmap.Disk, bitmap.Name, bitmap.Marks.GranularityBytes, bitmap.IsEnabled, bitmap.IsInconsistent,
-                gaveWay ? bitmap.Successor!.FileName! : bitmap.Marks.FileName!, gaveWay ? null : bitmap.Successor?.FileName));
-        }
-
-        _files.Replace(BitmapCatalogue.FileName, new BitmapCatalogue(_bootId, _nextFile, entries).Encode());
+        entries.AddRange(bitmaps.Select(bitmap => bitmap.Entry).OfType<BitmapCatalogue.Entry>());
+        _files.Replace(BitmapCatalogue.FileName, new BitmapCatalogue(_bootId, Volatile.Read(ref _nextFile), entries).Encode());
+        foreach ((DirtyBitmap bitmap, BitmapCatalogue.Entry? entry) in bitmaps)
+            bitmap.OnRecord = entry;
     }
+
+    private static BitmapCatalogue.Entry? EntryOf(DirtyBitmap bitmap)
+    {
+        if (!bitmap.IsPersistent)
+            return null;
+        var entry = new BitmapCatalogue.Entry(
+            bitmap.Disk, bitmap.Name, bitmap.Marks.GranularityBytes, bitmap.IsEnabled, bitmap.IsInconsistent, bitmap.Marks.FileName!,
+            bitmap.Successor?.FileName);
+        return bitmap.GivesWay ? GivenWay(entry) : entry;
+    }
+
+    private static BitmapCatalogue.Entry? GivenWay(BitmapCatalogue.Entry? entry) =>
+        entry is null ? null : entry with { File = entry.Successor!, Successor = null };
 
     /// <summary>A change has been recorded: these are the bitmaps.</summary>
     internal void Show(IReadOnlyList<DirtyBitmap> bitmaps)
@@ -181,7 +216,19 @@ public sealed class BitmapStore : IAsyncDisposable
         // Memory alone holds it open: nothing of it can fail that anybody has to hear of.
         _ = marks.DisposeAsync();
         if (marks.FileName is { } name)
-            _files.Delete(name);
+            TryDelete(name);
+    }
+
+    private void TryDelete(string file)
+    {
+        try
+        {
+            _files.Delete(file);
+        }
+        catch (IOException)
+        {
+            // Nothing names it any more: the next open removes it.
+        }
     }
 
     private void ShowRecorders()

@@ -32,7 +32,14 @@ internal sealed class DirtyBitmap(string disk, string name, BitmapMarks marks)
 
     public bool IsEnabled { get; set; } = true;
 
-    public bool IsBusy => Volatile.Read(ref _holds) > 0 || _successor is not null;
+    /// <summary>What the catalogue says of it; null: nothing. Guarded by the store's lock on the record.</summary>
+    public BitmapCatalogue.Entry? OnRecord { get; set; }
+
+    /// <summary>On record its successor has taken its place, and is about to do so here. Guarded by the store's lock on the record.</summary>
+    public bool GivesWay { get; set; }
+
+    // One that could not be given back is in nobody's hands any more.
+    public bool IsBusy => Volatile.Read(ref _holds) > 0 || (_successor is not null && !_isInconsistent);
 
     public bool IsPersistent => _marks.FileName is not null;
 

@@ -224,6 +224,46 @@ public sealed class BitmapStoreTests : IAsyncLifetime
         Assert.All(["disk0", "disk1"], disk => Assert.Equal(isDecided ? Granule : 2 * Granule, Info(disk, "b0").CountBytes));
     }
 
+    [Fact]
+    public async Task A_decision_stands_whatever_is_recorded_before_all_of_its_group_have_given_way()
+    {
+        FrozenBitmap[] group = [await FrozenAsync("disk0"), await FrozenAsync("disk1")];
+        foreach (FrozenBitmap frozen in group)
+            await frozen.PrepareAsync(null, Granule);
+        _store.Decide(group);
+        group[0].Commit();
+        await AddAsync("disk0", "b1");
+        await OpenAsync();
+        Assert.All(["disk0", "disk1"], disk => Assert.Equal(Granule, Info(disk, "b0").CountBytes));
+    }
+
+    [Fact]
+    public async Task What_a_job_records_while_a_change_is_prepared_is_nothing_of_the_change()
+    {
+        FrozenBitmap frozen = await FrozenAsync();
+        await AddAsync("disk1", "b0");
+        await WriteAsync("disk1", 0, 512);
+        BitmapChange change = _store.Begin();
+        await change.ClearAsync("disk1", "b0");
+        await frozen.PrepareAsync(null, Granule);
+        _store.Decide([frozen]);
+        frozen.Commit();
+        await OpenAsync();
+        Assert.Equal((Granule, Granule), (Info("disk0", "b0").CountBytes, Info("disk1", "b0").CountBytes));
+    }
+
+    [Fact]
+    public async Task One_that_could_not_be_given_back_can_be_removed()
+    {
+        FrozenBitmap frozen = await FrozenAsync();
+        _files.Replacing = _ => throw new IOException("the disk is gone");
+        await frozen.GiveBackAsync(frozen.Frozen, frozen.GranularityBytes);
+        _files.Replacing = _ => { };
+        Assert.Equal((true, false), (Info("disk0", "b0").IsInconsistent, Info("disk0", "b0").IsBusy));
+        await ChangeAsync(change => change.Remove("disk0", "b0"));
+        Assert.Empty(_files.List());
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
