@@ -41,6 +41,14 @@ internal sealed partial class JobChecker
             _backups.Add(backup.Id, backup);
     }
 
+    /// <summary>The node takes it up: another process, perhaps, than the one that it was meant for. False: another one was asked for meanwhile.</summary>
+    public bool Arrives(BackupTransaction transaction)
+    {
+        if (_asked is null)
+            Ask(transaction);
+        return _asked == transaction;
+    }
+
     /// <summary>It has begun, or was refused.</summary>
     public void Answered(BackupTransaction transaction, string? refusal)
     {

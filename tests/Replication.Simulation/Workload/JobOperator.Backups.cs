@@ -67,6 +67,8 @@ internal sealed partial class JobOperator
             host, what,
             async jobs =>
             {
+                if (!checker.Arrives(transaction))
+                    return "overtaken";
                 string? refusal = await TryAsync(() => command(jobs));
                 checker.Answered(transaction, refusal);
                 if (mustSucceed && refusal is not null)
