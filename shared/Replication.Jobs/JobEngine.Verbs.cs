@@ -3,13 +3,19 @@ namespace Replication.Jobs;
 // What people ask for.
 public sealed partial class JobEngine
 {
-    /// <summary>The job, and all of its transaction, end with <c>ECANCELED</c>; returns before they have.</summary>
+    /// <summary>
+    /// The job, and all of its transaction, end with <c>ECANCELED</c>; returns before they have. A target that does not answer is cut off after a while.
+    /// </summary>
     /// <exception cref="JobException">There is no such job, or it does not take the verb now; as with every verb.</exception>
     public void Cancel(string id) => Ask(id, JobVerb.Cancel, (job, wakeUps) =>
     {
         if (job.Transaction!.IsDecided)
             throw Refused($"job '{id}' has succeeded and is being finalized; it cannot be cancelled any more");
         Cancel(job, wakeUps);
+        if (job.Transaction.IsBeingCancelled)
+            return;
+        job.Transaction.IsBeingCancelled = true;
+        wakeUps.Add(() => _run($"patience with job {id}", () => GiveUpCancelledAsync(job.Transaction)));
     });
 
     /// <summary>The job stands still from its next pause point on.</summary>

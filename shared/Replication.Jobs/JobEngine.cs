@@ -12,7 +12,6 @@ public sealed partial class JobEngine
     private readonly Lock _sync = new();
     private readonly List<Job> _jobs = []; // guarded by _sync
     private long _created; // guarded by _sync
-    private bool _isEnding; // guarded by _sync
     private readonly JobOutbox _outbox;
     private readonly TimeProvider _time;
     private readonly Action<string, Func<Task>> _run;
@@ -70,11 +69,10 @@ public sealed partial class JobEngine
                     Move(transaction.Jobs[i], JobStatus.Concluded);
                 Remove(transaction.Jobs[i]);
             }
-
-            transaction.Over();
         }
 
         _outbox.Tell();
+        transaction.Over();
     }
 
     /// <summary>The jobs of a transaction begin, in order of creation.</summary>
@@ -88,6 +86,8 @@ public sealed partial class JobEngine
         {
             Invariant.Check(!transaction.HasBegun && transaction.Jobs.Count > 0, "a transaction begins once, and has a job");
             transaction.HasBegun = true;
+            if (_ending is not null)
+                Cancel(transaction.Jobs[0], wakeUps);
             // One of them may have been cancelled between its creation and now, and all with it.
             begun = [.. transaction.Jobs.Where(job => !job.HasEnded)];
             foreach (Job job in begun)
@@ -102,31 +102,6 @@ public sealed partial class JobEngine
         foreach (Job job in begun)
             _run($"job {job.Name}", () => RunAsync(job));
         return infos;
-    }
-
-    /// <summary>
-    /// Refuses new jobs, cancels everything, and completes when every transaction has ended or was forgotten. Jobs of the node's own are left to whoever runs
-    /// them: a commit that is cut short is resumed by the next run of the node, and a sync ends with its verb.
-    /// </summary>
-    public async Task EndAsync()
-    {
-        List<JobTransaction> transactions = [];
-        List<Action> wakeUps = [];
-        lock (_sync)
-        {
-            _isEnding = true;
-            foreach (Job job in _jobs.Where(job => !job.Transaction!.IsOwn))
-            {
-                transactions.Add(job.Transaction!);
-                if (!job.Transaction!.IsFinalizing && job.Status != JobStatus.Concluded)
-                    Cancel(job, wakeUps);
-            }
-        }
-
-        Run(wakeUps);
-        _outbox.Tell();
-        foreach (JobTransaction transaction in transactions.Distinct())
-            await transaction.Ended;
     }
 
     /// <summary>Call under the lock.</summary>
@@ -173,9 +148,9 @@ public sealed partial class JobEngine
 
     private void CheckNewUnderLock(string? id, long speedBytesPerSecond)
     {
-        CheckSpeed(speedBytesPerSecond);
-        if (_isEnding)
+        if (_ending is not null)
             throw Refused("the node is ending, and begins no job any more");
+        CheckSpeed(speedBytesPerSecond);
         if (id is not null && !IsWellFormed(id))
         {
             throw Invalid(

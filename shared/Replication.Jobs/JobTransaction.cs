@@ -24,6 +24,9 @@ public sealed class JobTransaction
     /// <summary>A job has failed or been cancelled: none succeeds.</summary>
     internal bool HasFailed { get; set; }
 
+    /// <summary>Somebody has asked for that, and waits for its end.</summary>
+    internal bool IsBeingCancelled { get; set; }
+
     /// <summary>Its end is under way: nothing is asked for any more.</summary>
     internal bool IsFinalizing { get; set; }
 

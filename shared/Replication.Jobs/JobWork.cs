@@ -24,6 +24,14 @@ public abstract class JobWork
     /// <summary>Takes back what it did. Cannot fail.</summary>
     public virtual ValueTask AbortAsync() => default;
 
+    /// <summary>
+    /// Whatever it still waits for outside of the node is cut off: it is to end now, one way or the other. Called on any thread, from its creation to its end;
+    /// must not wait.
+    /// </summary>
+    public virtual void GiveUp()
+    {
+    }
+
     /// <summary>Gives up what it held. Cannot fail.</summary>
     public virtual ValueTask CleanAsync() => default;
 }

@@ -9,6 +9,14 @@ internal static class Limits
     /// <summary>The longest wait for writes under way when all disks are held still: a guest's next write waits as long.</summary>
     public static readonly TimeSpan HoldStill = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>
+    /// How long a cancelled job's target may take for what is under way, before it is cut off: longer than any disk that works, and nothing of it counts.
+    /// </summary>
+    public static readonly TimeSpan CancelPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>The same at the node's end: less than its guests are drained, for their writes may wait for that target.</summary>
+    public static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
+
     /// <summary>The rest of a backup after an error that it is to ignore: a disk that answers with errors at once must not keep a processor busy.</summary>
     public static readonly TimeSpan IgnoredErrorRest = TimeSpan.FromMilliseconds(10);
 

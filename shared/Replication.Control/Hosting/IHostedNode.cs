@@ -22,6 +22,8 @@ internal interface IHostedNode : IAsyncDisposable
     /// <summary>Goes on with what the last run left, and holds what must not be answered yet. Called once, before anybody is served.</summary>
     void Begin();
 
-    /// <summary>The node is about to end: requests that wait for what may never come fail now, so that draining the guests need not wait for them.</summary>
+    /// <summary>
+    /// The node is about to end: requests that wait for what may never come fail now, and jobs are cancelled, so that draining the guests need not wait for them.
+    /// </summary>
     void RefuseHeldRequests();
 }

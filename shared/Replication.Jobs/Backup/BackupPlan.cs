@@ -32,6 +32,9 @@ internal sealed record BackupPlan
     /// <summary>Says that the target is whole; called when it has been flushed, before anybody hears of the success. May fail.</summary>
     public Func<ValueTask> SealAsync { get; init; } = () => default;
 
+    /// <summary>Whatever is under way in the target fails, now or soon; see <see cref="JobWork.GiveUp"/>.</summary>
+    public Action Cut { get; init; } = () => { };
+
     /// <summary>The disk's guest asks no more, nothing is copied any more, and the target is closed.</summary>
     public required Func<ValueTask> CloseAsync { get; init; }
 }

@@ -12,6 +12,7 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
     private readonly PointInTime _pointInTime = plan.PointInTime;
     private readonly List<Task> _copies = [];
     private bool _succeeded;
+    private volatile BlockException? _givenUp; // set once
     private volatile BlockException? _failure; // the first one that is to be reported
 
     public override async Task RunAsync(JobContext context)
@@ -31,13 +32,13 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
 
         if (_pointInTime.Broken is { } broken)
             throw broken;
-        await plan.Target.FlushAsync();
+        await UnlessGivenUpAsync(plan.Target.FlushAsync());
     }
 
     public override async ValueTask PrepareAsync()
     {
         // The guest may have broken it since: what is in the target is whole all the same, for everything has been copied.
-        await plan.SealAsync();
+        await UnlessGivenUpAsync(plan.SealAsync());
         if (plan.Bitmap is { } bitmap)
             await bitmap.PrepareAsync(plan.BitmapMode == BitmapMode.Never ? bitmap.Frozen : null, bitmap.GranularityBytes);
     }
@@ -58,6 +59,28 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
             await bitmap.GiveBackAsync(_pointInTime.NotCopied, _pointInTime.ClusterBytes);
         else
             await bitmap.GiveBackAsync(bitmap.Frozen, bitmap.GranularityBytes);
+    }
+
+    /// <summary>The guest comes first: its writes that wait for a copy pass, whatever becomes of the copy.</summary>
+    public override void GiveUp()
+    {
+        _givenUp = new BlockException(
+            BlockErrorKind.Io, plan.Target.Name, BlockOperation.Write, default, "the target did not answer in time and was given up", Errno.ECANCELED);
+        _pointInTime.Break(_givenUp);
+        plan.Cut();
+    }
+
+    /// <summary>What being cut off makes of it is no error of the target.</summary>
+    private async ValueTask UnlessGivenUpAsync(ValueTask operation)
+    {
+        try
+        {
+            await operation;
+        }
+        catch (BlockException) when (_givenUp is { } givenUp)
+        {
+            throw givenUp;
+        }
     }
 
     private async Task CopyAllAsync(JobContext context)
@@ -114,7 +137,7 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
                 ? ErrorAction.Report
                 : context.TakeError(isSource ? plan.OnSourceError : plan.OnTargetError, isSource ? BlockOperation.Read : BlockOperation.Write, e.Errno);
             if (action == ErrorAction.Report)
-                _failure ??= e;
+                _failure ??= _givenUp ?? e;
             else if (action == ErrorAction.Ignore)
                 await Task.Delay(Limits.IgnoredErrorRest, time);
         }

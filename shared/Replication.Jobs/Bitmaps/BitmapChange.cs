@@ -122,6 +122,7 @@ internal sealed class BitmapChange
             undo();
         foreach (BitmapMarks marks in _created)
             _store.Delete(marks);
+        _created.Clear();
     }
 
     private async ValueTask<BitmapMarks> CreateAsync(string disk, int granularityBytes, bool isPersistent)

@@ -12,6 +12,7 @@ internal sealed class CommandTransaction(
     private readonly List<JobTransaction> _jobs = [];
     private readonly List<FrozenBitmap> _frozen = []; // of the one job transaction of a grouped one
     private BitmapChange? _change;
+    private bool _isInForce;
     private int _prepared; // how many of the backups have a job
 
     /// <summary>What may take long, before anything is held still: the backups' arguments are checked, and their targets opened.</summary>
@@ -36,6 +37,7 @@ internal sealed class CommandTransaction(
     public void Commit()
     {
         _change!.Commit();
+        _isInForce = true;
         foreach (OpenBackup backup in _backups)
             backup.Begin();
     }
@@ -43,9 +45,14 @@ internal sealed class CommandTransaction(
     /// <returns>The jobs, in order of their actions.</returns>
     public IReadOnlyList<JobInfo> Begin() => [.. _jobs.SelectMany(engine.Begin)];
 
-    /// <summary>Takes the actions back, the last first, while everything is still held. Once; further calls do nothing.</summary>
+    /// <summary>
+    /// Takes the actions back that are not in force, the last first, while everything is still held: a mark that came in between would go into what is undone.
+    /// Once; further calls do nothing.
+    /// </summary>
     public void TakeBack()
     {
+        if (_isInForce)
+            return;
         for (int i = _jobs.Count - 1; i >= 0; i--)
             engine.Forget(_jobs[i]);
         _jobs.Clear();
@@ -53,7 +60,7 @@ internal sealed class CommandTransaction(
         _change = null;
     }
 
-    /// <summary>Takes everything back, the last first, and closes what was opened.</summary>
+    /// <summary>Takes everything back, the last first, and closes what was opened. Nothing of it is in force.</summary>
     public async ValueTask RollBackAsync()
     {
         TakeBack();

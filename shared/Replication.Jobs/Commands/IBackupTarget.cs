@@ -16,6 +16,11 @@ public interface IBackupTarget : IAsyncDisposable
     /// <summary>What it is underneath, for who compares it with a disk: a path without links, an address.</summary>
     string Identity { get; }
 
+    /// <summary>Whatever is under way in it fails, now or soon, and nothing more is written. On any thread, at any time; must not wait.</summary>
+    void Cut()
+    {
+    }
+
     /// <summary>Everything is in it and has been flushed: from here on it says that it is whole.</summary>
     /// <exception cref="BlockException">It does not.</exception>
     ValueTask SealAsync();

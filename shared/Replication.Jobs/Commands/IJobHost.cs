@@ -35,13 +35,9 @@ public interface IJobHost
     /// <exception cref="JobException">This node cannot make the pair's checkpoint now.</exception>
     void CheckCheckpoint() => throw new JobException(JobErrorClass.GenericError, "checkpoint is refused: this node has no pair");
 
-    /// <summary>
-    /// Makes the pair's checkpoint. With the guest held and everything mirrored <paramref name="prepareAsync"/> is called with the epoch that is about to
-    /// begin; what it throws ends the checkpoint without a trace. Then the secondary commits; then <paramref name="commit"/> is called, and then the guest
-    /// goes on.
-    /// </summary>
-    /// <exception cref="JobException">There was no checkpoint, or nobody knows; <paramref name="commit"/> has not been called.</exception>
-    ValueTask CheckpointAsync(Func<ulong, ValueTask> prepareAsync, Action commit, CancellationToken cancellationToken)
+    /// <summary>Makes the pair's checkpoint, with what a transaction does at its moment.</summary>
+    /// <exception cref="JobException">There was no checkpoint, or nobody knows, or the moment's commit has failed: nothing of the moment is in force.</exception>
+    ValueTask CheckpointAsync(CheckpointMoment moment, CancellationToken cancellationToken)
     {
         CheckCheckpoint();
         return default;

@@ -117,25 +117,18 @@ public sealed class JobCommands(JobEngine engine, BitmapStore bitmaps, IJobHost 
         CommandTransaction transaction, IReadOnlyList<TransactionAction> actions, CancellationToken cancellationToken)
     {
         bool isHeld = false;
-        try
+        await host.CheckpointAsync(new CheckpointMoment(PrepareAsync, transaction.Commit, Release), cancellationToken);
+
+        async ValueTask PrepareAsync(ulong epoch)
         {
-            await host.CheckpointAsync(
-                async epoch =>
-                {
-                    await HoldStillAsync();
-                    isHeld = true;
-                    await transaction.PrepareAsync(actions, epoch);
-                },
-                transaction.Commit,
-                cancellationToken);
+            await HoldStillAsync();
+            isHeld = true;
+            await transaction.PrepareAsync(actions, epoch);
         }
-        catch
+
+        void Release()
         {
             transaction.TakeBack();
-            throw;
-        }
-        finally
-        {
             if (isHeld)
                 standstill.Release();
         }

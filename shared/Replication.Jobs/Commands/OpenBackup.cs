@@ -100,6 +100,7 @@ internal sealed class OpenBackup
             Bitmap = frozen,
             BitmapMode = Command.BitmapMode ?? BitmapMode.OnSuccess,
             SealAsync = Target.SealAsync,
+            Cut = Target.Cut,
             CloseAsync = () => CloseAsync(claims),
         };
         var options = new JobOptions

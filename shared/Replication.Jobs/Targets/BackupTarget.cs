@@ -36,6 +36,9 @@ public sealed class BackupTarget : IBackupTarget
     /// <summary>The image gets its length only when it is closed: the node takes nothing more once it is sealed.</summary>
     public bool ClosesWhenSealed { get; init; }
 
+    /// <summary>Cuts what is behind the node off; where it is a file of this machine there is nothing to cut.</summary>
+    internal Action WhenCut { get; init; } = () => { };
+
     public string Identity { get; }
 
     /// <summary>QEMU's name of what it is.</summary>
@@ -71,6 +74,8 @@ public sealed class BackupTarget : IBackupTarget
 
     /// <summary>Whether a backup to this file has begun and has not been completed.</summary>
     public static bool IsIncomplete(string path) => IncompleteMarker.IsPresent(Path.GetFullPath(path));
+
+    public void Cut() => WhenCut();
 
     /// <summary>Says durably that the backup is whole: everything has been written. Nothing is written to it afterwards.</summary>
     /// <exception cref="BlockException">The target could not make it durable, or its mark could not be removed: it stays marked.</exception>

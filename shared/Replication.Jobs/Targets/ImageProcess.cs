@@ -76,6 +76,20 @@ internal sealed class ImageProcess : IAsyncDisposable
         return Process.Start(QemuPrograms.StartInfo("/bin/sh", arguments))!;
     }
 
+    /// <summary>Kills it, also where it is stopped: what is under way fails, and its end need not be waited for.</summary>
+    public void Cut()
+    {
+        Node.Abort(new IOException($"target {_target} was given up"));
+        try
+        {
+            _process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It is gone already.
+        }
+    }
+
     /// <summary>Ends the connection, waits until qemu-nbd has closed the image and is gone, and kills it where that does not come about.</summary>
     public async ValueTask DisposeAsync()
     {

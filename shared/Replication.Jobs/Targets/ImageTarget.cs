@@ -73,6 +73,7 @@ internal sealed class ImageTarget(string path, FileKind? kind, string format, Ta
         return new BackupTarget(node, FileIdentity.Resolve(path), format, info.ClusterBytes, _marker, isRounded ? CloseRoundedAsync : process.DisposeAsync)
         {
             Image = process.Node,
+            WhenCut = process.Cut,
             ClosesWhenSealed = isRounded,
         };
 

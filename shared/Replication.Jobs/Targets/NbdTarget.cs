@@ -29,7 +29,10 @@ internal sealed class NbdTarget(TargetDescription description, TargetEnvironment
                 throw Refused(TargetTrouble.NoPermission, "the export is read-only");
             if (node.LengthBytes != description.LengthBytes)
                 throw TargetException.WrongLength(description.Target, node.LengthBytes, description.LengthBytes);
-            return new BackupTarget(node, address.ToString(), RawTarget.Format, ClusterOf(node), marker: null, node.DisposeAsync);
+            return new BackupTarget(node, address.ToString(), RawTarget.Format, ClusterOf(node), marker: null, node.DisposeAsync)
+            {
+                WhenCut = () => node.Abort(new IOException($"target {description.Target} was given up")),
+            };
         }
         catch
         {

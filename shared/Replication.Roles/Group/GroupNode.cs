@@ -47,8 +47,15 @@ public sealed class GroupNode : IReplicationNode
     /// <summary>Goes on with what the last run left: waits for the peer, resumes a commit. Call once, when the control endpoint answers.</summary>
     public void Begin() => _role.Begin();
 
-    /// <summary>The node is about to end: guest requests that are held until somebody confirms its generation fail now.</summary>
-    public void RefuseHeldRequests() => (_role as PrimaryRole)?.RefuseHeldRequests();
+    /// <summary>
+    /// The node is about to end: guest requests that are held until somebody confirms its generation fail now, and jobs are cancelled, for guests' writes may
+    /// wait for their targets.
+    /// </summary>
+    public void RefuseHeldRequests()
+    {
+        (_role as PrimaryRole)?.RefuseHeldRequests();
+        _context.Run("the end of all jobs", Jobs.Engine.EndAsync);
+    }
 
     public NodeStatus GetStatus() => _role.GetStatus();
 

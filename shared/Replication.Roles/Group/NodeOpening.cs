@@ -50,6 +50,7 @@ internal static class NodeOpening
             INodeRole role = state.Role == NodeRole.Primary
                 ? await PrimaryRole.OpenAsync(context, watched, jobs.Engine)
                 : await SecondaryRole.OpenAsync(context, watched, services, jobs.Engine);
+            jobs.Primary = role as PrimaryRole;
             return new GroupNode(context, role, jobs, [.. disks.Select(disk => disk.Node)]);
         }
         catch

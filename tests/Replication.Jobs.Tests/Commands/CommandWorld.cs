@@ -168,6 +168,14 @@ internal sealed class CommandWorld : IJobHost
 
         public string Identity => Name;
 
+        public void Cut()
+        {
+            foreach (BlockOperation operation in Enum.GetValues<BlockOperation>())
+                Deferred.Immediate.Add(operation);
+            foreach (DeferredRequest request in Deferred.Pending)
+                request.Fail();
+        }
+
         public ValueTask SealAsync()
         {
             IsSealed = true;

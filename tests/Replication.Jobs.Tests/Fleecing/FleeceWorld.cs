@@ -56,13 +56,19 @@ internal sealed class FleeceWorld : IFleeceObserver
     /// <summary>No export, no file, no job, no claim.</summary>
     public async Task CheckNothingIsLeftAsync()
     {
-        Assert.Empty(Fleeces.List());
-        Assert.Empty(Fleeces.Exports.List());
-        Assert.Empty(Files.List());
-        Commands.CheckNothingIsLeft();
+        CheckNothingIsThere();
         // The disk is free for another job.
         await Commands.BackupAsync("disk0", "after");
         Assert.Equal(0, Commands.Jobs.ResultOf("disk0"));
+        Commands.CheckNothingIsLeft();
+    }
+
+    /// <summary>No export, no file, no job.</summary>
+    public void CheckNothingIsThere()
+    {
+        Assert.Empty(Fleeces.List());
+        Assert.Empty(Fleeces.Exports.List());
+        Assert.Empty(Files.List());
         Commands.CheckNothingIsLeft();
     }
 

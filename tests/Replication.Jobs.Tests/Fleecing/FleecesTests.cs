@@ -219,7 +219,7 @@ public sealed class FleecesTests : IAsyncLifetime
         await _world.Commands.Disk("disk1").FillAsync(0, 2 * Cluster, 0x22);
         await _world.Commands.Jobs.Engine.EndAsync();
         await _world.Fleeces.DisposeAsync();
-        await _world.CheckNothingIsLeftAsync();
+        _world.CheckNothingIsThere();
     }
 
     [Fact]

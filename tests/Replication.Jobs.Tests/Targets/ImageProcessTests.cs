@@ -40,6 +40,22 @@ public sealed class ImageProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_hangs_is_cut_off_and_its_end_is_not_waited_for()
+    {
+        ImageProcess process = await StartAsync();
+        await Programs.RunAsync("/bin/kill", "-STOP", process.Id.ToString(CultureInfo.InvariantCulture));
+        Task writing = process.Node.WriteAsync(0, new byte[4096]).AsTask();
+        Assert.False(writing.IsCompleted);
+        process.Cut();
+        await BlockAssert.FailsAsync(new ValueTask(writing)).WaitAsync(TestTimeouts.Patience);
+        long began = TimeProvider.System.GetTimestamp();
+        await process.DisposeAsync();
+        Assert.True(TimeProvider.System.GetElapsedTime(began) < Limits.ImageCloseDeadline / 2, "its end was waited for");
+        process.Cut();
+        await Eventually.TrueAsync(() => Processes().Count == 0);
+    }
+
+    [Fact]
     public async Task The_process_ends_with_a_killed_node_and_the_image_stays_marked_and_sound()
     {
         string path = _world["target"];

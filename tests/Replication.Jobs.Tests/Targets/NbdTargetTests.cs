@@ -24,6 +24,20 @@ public sealed class NbdTargetTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_that_hangs_is_cut_off()
+    {
+        await using RunningProcess server = await ServeAsync(_world.Directory.CreateFile("disk", TargetWorld.LengthBytes));
+        await using BackupTarget target = await _world.OpenAsync(_world.Describe(Address));
+        await Programs.RunAsync("/bin/kill", "-STOP", server.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Task writing = target.Node.WriteAsync(0, new byte[4096]).AsTask();
+        Task flushing = target.SealAsync().AsTask();
+        Assert.False(writing.IsCompleted || flushing.IsCompleted);
+        target.Cut();
+        await BlockAssert.FailsAsync(new ValueTask(writing)).WaitAsync(TestTimeouts.Patience);
+        await BlockAssert.FailsAsync(new ValueTask(flushing)).WaitAsync(TestTimeouts.Patience);
+    }
+
+    [Fact]
     public async Task A_read_only_export_is_refused()
     {
         await using RunningProcess server = await ServeAsync(_world.Directory.CreateFile("disk", TargetWorld.LengthBytes), "--read-only");
