@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Replication.Controller.Output;
 using Replication.Controller.Verbs;
+using Replication.Controller.Verbs.Fleeces;
 using Replication.Controller.Verbs.Jobs;
 
 namespace Replication.Controller.CommandLine;
@@ -72,6 +73,7 @@ internal static class Cli
             BackupVerbs.Create(host),
             JobVerbs.Create(host),
             BitmapVerbs.Create(host),
+            FleeceVerbs.Create(host),
             new TransactionVerb(host),
             new DrillVerb(host),
         };

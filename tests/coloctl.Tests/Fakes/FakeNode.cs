@@ -25,6 +25,7 @@ internal sealed class FakeNode : IAsyncDisposable
     public FakeReplicationService Service { get; }
     public FakeJobService Jobs => _app.Services.GetRequiredService<FakeJobService>();
     public FakeBitmapService Bitmaps => _app.Services.GetRequiredService<FakeBitmapService>();
+    public FakeFleeceService Fleeces => _app.Services.GetRequiredService<FakeFleeceService>();
     public string Address { get; }
 
     /// <param name="socketPath">Listens there instead of on a port.</param>
@@ -34,7 +35,7 @@ internal sealed class FakeNode : IAsyncDisposable
         builder.Logging.ClearProviders();
         var service = new FakeReplicationService();
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton(service).AddSingleton<FakeJobService>().AddSingleton<FakeBitmapService>();
+        builder.Services.AddSingleton(service).AddSingleton<FakeJobService>().AddSingleton<FakeBitmapService>().AddSingleton<FakeFleeceService>();
         builder.WebHost.UseSetting(WebHostDefaults.PreventHostingStartupKey, "true");
         builder.WebHost.ConfigureKestrel(o =>
         {
@@ -47,6 +48,7 @@ internal sealed class FakeNode : IAsyncDisposable
         app.MapGrpcService<FakeReplicationService>();
         app.MapGrpcService<FakeJobService>();
         app.MapGrpcService<FakeBitmapService>();
+        app.MapGrpcService<FakeFleeceService>();
         await app.StartAsync();
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new FakeNode(app, service, socketPath is null ? address : "unix:" + socketPath);
