@@ -12,7 +12,7 @@ internal sealed partial class PointInTime
     public async ValueTask ReadAsync(string reader, long offsetBytes, Memory<byte> buffer)
     {
         var range = new BlockRange(offsetBytes, buffer.Length);
-        if (await GrantedAsync(_clusters.AcquireSharedAsync(Align(range))) is not { } ticket)
+        if (await GrantedAsync(_clusters.AcquireSharedAsync(Align(range)), TimeSpan.Zero) is not { } ticket)
             throw Lost(reader, range);
         try
         {

@@ -139,7 +139,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         long began = _options.CbwTimeout == TimeSpan.Zero ? 0 : _time.GetTimestamp();
         try
         {
-            if (await GrantedAsync(_clusters.AcquireAsync(clusters)) is not { } ticket)
+            if (await GrantedAsync(_clusters.AcquireAsync(clusters), _options.CbwTimeout) is not { } ticket)
                 return null;
             if (!_isBroken && _toCopy.AnySet(First(clusters), Count(clusters)))
             {
@@ -159,8 +159,10 @@ internal sealed partial class PointInTime : IBeforeWrite
     }
 
     /// <summary>The lock that was asked for; null: the point in time was lost before it came, and it is given back as soon as it does.</summary>
+    /// <param name="asked">The lock.</param>
+    /// <param name="patience">Zero: none is needed.</param>
     /// <exception cref="TimeoutException">It has not come in time; the same.</exception>
-    private async ValueTask<RangeLock.Ticket?> GrantedAsync(ValueTask<RangeLock.Ticket> asked)
+    private async ValueTask<RangeLock.Ticket?> GrantedAsync(ValueTask<RangeLock.Ticket> asked, TimeSpan patience)
     {
         if (asked.IsCompleted)
             return await asked;
@@ -168,7 +170,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         Task first = Task.WhenAny(granted, _lost.Task);
         try
         {
-            await (_options.CbwTimeout == TimeSpan.Zero ? first : first.WaitAsync(_options.CbwTimeout, _time));
+            await (patience == TimeSpan.Zero ? first : first.WaitAsync(patience, _time));
         }
         catch (TimeoutException)
         {

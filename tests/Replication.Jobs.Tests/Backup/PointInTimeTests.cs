@@ -281,6 +281,22 @@ public sealed class PointInTimeTests
     }
 
     [Fact]
+    public async Task A_reader_waits_for_a_copy_however_long_it_takes()
+    {
+        PointInTime pointInTime = Take(new PointInTimeOptions(Cluster, OnCbwError.BreakGuestWrite, TimeSpan.FromSeconds(3)));
+        Hold(_target, BlockOperation.Write);
+        Task writing = _guest.WriteAsync(0, s_new).AsTask();
+        byte[] seen = Poison.Buffer(Cluster);
+        Task reading = Reader(pointInTime).ReadAsync(0, seen).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(4));
+        await BlockAssert.FailsAsync(new ValueTask(writing));
+        Assert.False(reading.IsCompleted);
+        await _target.ReleaseAllAsync();
+        await reading;
+        Assert.Equal(-1, seen.AsSpan().IndexOfAnyExcept((byte)0x11));
+    }
+
+    [Fact]
     public async Task What_nobody_wants_is_neither_kept_nor_readable()
     {
         var wanted = new BlockBitmap(6);
