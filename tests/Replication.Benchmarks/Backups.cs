@@ -31,6 +31,22 @@ internal static class Backups
         ]);
     }
 
+    /// <summary>Readers of a disk as it was, and what they cost its guest.</summary>
+    public static Table Fleeces(BenchOptions options)
+    {
+        List<Func<CancellationToken, Task<IContestant>>> contestants = [Own("ours", options)];
+        if (options.WithQemu)
+            contestants.Add(token => BackupHost.StartQemuAsync(options, token));
+        LoadPattern read = s_many with { IsRead = true };
+        return new Table("fleece", "A disk as it was at one moment, read while its guest goes on", contestants,
+        [
+            new FleeceRow("fleece-read-4k-d32", "4 KiB random read of it, depth 32", read, options),
+            new FleeceRow("fleece-read-128k", "128 KiB sequential read of it, depth 8", new LoadPattern(IsRead: true, IsRandom: false, 128 << 10, 8), options),
+            new FleecedGuestRow("fleece-write-4k-d1", "4 KiB random write of the guest, depth 1", s_one, options),
+            new FleecedGuestRow("fleece-write-4k-d32", "4 KiB random write of the guest, depth 32", s_many, options),
+        ]);
+    }
+
     public static Table Jobs(BenchOptions options)
     {
         List<Func<CancellationToken, Task<IContestant>>> contestants = [Own("ours", options)];

@@ -21,9 +21,10 @@ internal sealed class BackupHost : IContestant
     private readonly QmpClient _monitor;
     private bool _hasBitmap;
 
-    private BackupHost(string name, TempDirectory directory, IAsyncDisposable process, int processId, QmpClient monitor, NbdAddress guest)
+    private BackupHost(
+        string name, TempDirectory directory, IAsyncDisposable process, int processId, QmpClient monitor, NbdAddress guest, IFleecer fleecer)
     {
-        (Name, _directory, _process, _monitor, Guest) = (name, directory, process, monitor, guest);
+        (Name, _directory, _process, _monitor, Guest, Fleecer) = (name, directory, process, monitor, guest, fleecer);
         ProcessIds = [processId];
     }
 
@@ -33,6 +34,9 @@ internal sealed class BackupHost : IContestant
 
     public IReadOnlyList<int> ProcessIds { get; }
 
+    /// <summary>Of the guest's disk.</summary>
+    public IFleecer Fleecer { get; }
+
     public static Task<IContestant> StartOwnAsync(string name, string programs, BenchOptions options, CancellationToken cancellationToken) => StartAsync(
         options, async directory =>
         {
@@ -41,7 +45,8 @@ internal sealed class BackupHost : IContestant
             try
             {
                 NbdAddress guest = NbdAddress.Parse(node.Address("guest")) with { ExportName = FullDisk };
-                return new BackupHost(name, directory, node, node.ProcessId, await QmpClient.ConnectAsync(monitor, node.Process, cancellationToken), guest);
+                QmpClient client = await QmpClient.ConnectAsync(monitor, node.Process, cancellationToken);
+                return new BackupHost(name, directory, node, node.ProcessId, client, guest, new OwnFleecer(node));
             }
             catch
             {
@@ -56,7 +61,8 @@ internal sealed class BackupHost : IContestant
             QemuProcess qemu = await QemuProcess.StartAsync(
                 "backup", directory, [QemuProcess.Raw(FullDisk, directory[FullDisk]), QemuProcess.Raw(HalfDisk, directory[HalfDisk])], cancellationToken);
             await qemu.ExportAsync(FullDisk, cancellationToken);
-            return new BackupHost("QEMU", directory, qemu, qemu.ProcessId, qemu.Monitor, qemu.Address(FullDisk));
+            var fleecer = new QemuFleecer(qemu, directory["fleece.qcow2"], options.DiskBytes);
+            return new BackupHost("QEMU", directory, qemu, qemu.ProcessId, qemu.Monitor, qemu.Address(FullDisk), fleecer);
         });
 
     /// <summary>The same with an enabled dirty bitmap on the guest's disk, which is cleared before each load.</summary>
@@ -127,6 +133,7 @@ internal sealed class BackupHost : IContestant
 
     public async ValueTask DisposeAsync()
     {
+        await Fleecer.DisposeAsync();
         _monitor.Dispose();
         await _process.DisposeAsync();
         _directory.Dispose();

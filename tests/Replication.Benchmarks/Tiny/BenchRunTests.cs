@@ -32,7 +32,8 @@ public sealed class BenchRunTests
     [Theory]
     [InlineData("backup")]
     [InlineData("bitmap")]
-    public async Task The_same_commands_back_up_disks_of_ours_and_of_QEMU(string tableName)
+    [InlineData("fleece")]
+    public async Task Backups_bitmaps_and_fleeces_of_ours_and_of_QEMU_are_measured(string tableName)
     {
         Programs.Require(QemuProcess.Program);
         IReadOnlyList<TableResult> results = await new BenchRun(s_tiny with { WithQemu = true, Rows = [tableName] }, TextWriter.Null).RunAsync(
