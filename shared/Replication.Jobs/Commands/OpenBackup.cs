@@ -112,7 +112,7 @@ internal sealed class OpenBackup
             AutoDismiss = Command.AutoDismiss,
             Backup = new JobBackup(Disk.Name, _asked.Target, _asked.Sync, _asked.Fleece?.Command.Bitmap ?? _asked.Bitmap, epoch, _asked.FilterNodeName ?? $"#filter-{Id}", Warning),
         };
-        return (options, Command.Fleece?.Take(PointInTime, frozen, epoch, plan.CloseAsync, time) ?? new BackupWork(plan, time));
+        return (options, Command.Fleece?.Take(plan, epoch, time) ?? new BackupWork(plan, time));
     }
 
     /// <summary>This is the moment. Everything is held still, and <see cref="Prepare"/> follows.</summary>

@@ -78,16 +78,15 @@ internal sealed class Fleece(Fleeces owner, FleeceCommand command)
     }
 
     /// <summary>Everything is held still, and this is the moment. Nobody sees it yet.</summary>
-    /// <param name="pointInTime">Of the disk.</param>
-    /// <param name="bitmap">What limits it; null: nothing.</param>
+    /// <param name="plan">Its point in time, what limits it, and how it ends.</param>
     /// <param name="epoch">The pair's.</param>
-    /// <param name="closeAsync">The guest asks no more; the target is closed.</param>
     /// <param name="time">The node's.</param>
-    public JobWork Take(PointInTime pointInTime, IBackupBitmap? bitmap, ulong epoch, Func<ValueTask> closeAsync, TimeProvider time)
+    public JobWork Take(BackupPlan plan, ulong epoch, TimeProvider time)
     {
+        PointInTime pointInTime = plan.PointInTime;
         (PointInTime, Epoch, OpenedAt) = (pointInTime, epoch, time.GetUtcNow());
         List<INbdMetaContext> contexts = [new AllocationDepthContext(pointInTime.DepthAsync)];
-        if (bitmap is not null)
+        if (plan.Bitmap is { } bitmap)
             contexts.Add(new DirtyBitmapContext(command.Bitmap!, bitmap.Frozen, bitmap.GranularityBytes));
         Export = new NbdExport(Name, new SnapshotNode(Name, pointInTime.LengthBytes, pointInTime))
         {
@@ -96,7 +95,7 @@ internal sealed class Fleece(Fleeces owner, FleeceCommand command)
             Description = $"disk {command.Device} as it was at {OpenedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z",
             Contexts = contexts,
         };
-        _work = new FleeceWork(this, pointInTime, bitmap, closeAsync);
+        _work = new FleeceWork(this, plan, time);
         pointInTime.HighWater = () => owner.TellHighWater(this);
         pointInTime.GivenUp = () => owner.GiveUp(this);
         return _work;

@@ -150,7 +150,9 @@ public sealed partial class Fleeces : IAsyncDisposable
     /// <summary>Its point in time is lost. On a guest's thread: the end of the job is somebody else's work.</summary>
     internal void GiveUp(Fleece fleece)
     {
-        _observer.Broken(InfoOf(fleece));
+        // Of one that ends already nobody needs to know more.
+        if (!IsWithdrawn(fleece))
+            _observer.Broken(InfoOf(fleece));
         _run($"the end of fleece '{fleece.Name}'", () =>
         {
             fleece.Wake();

@@ -131,6 +131,22 @@ public sealed class FleeceRaceTests : IAsyncLifetime
         await _world.CheckNothingIsLeftAsync();
     }
 
+    [Fact]
+    public async Task Closing_waits_for_a_target_that_hangs_under_a_reader_for_some_time_only()
+    {
+        await _world.Disk.Job.Node.WriteAsync(0, s_new);
+        Target.Deferred.Immediate.Remove(BlockOperation.Read);
+        Task<byte[]> reading = ReadAsync(_reader);
+        await Target.Deferred.WaitForPendingAsync();
+        Task closing = _world.Fleeces.CloseAsync("f", isDone: false, default);
+        _world.Time.Advance(Limits.CancelPatience - TimeSpan.FromMilliseconds(1));
+        Assert.False(closing.IsCompleted);
+        _world.Time.Advance(TimeSpan.FromMilliseconds(1));
+        await closing.WaitAsync(TestTimeouts.Patience);
+        await Assert.ThrowsAsync<BlockException>(() => reading);
+        Assert.Equal(["f: opened", "f: closed"], _world.Told);
+    }
+
     private static async Task<byte[]> ReadAsync(NbdClientNode reader, long offsetBytes = 0)
     {
         byte[] seen = Poison.Buffer(Cluster);
