@@ -88,7 +88,9 @@ public sealed partial class JobEngine
             transaction.HasBegun = true;
             if (_ending is not null)
                 Cancel(transaction.Jobs[0], wakeUps);
-            // One of them may have been cancelled between its creation and now, and all with it.
+            // One of them may have been cancelled between its creation and now, and all with it: those too that were created after that.
+            foreach (Job job in transaction.HasFailed ? transaction.Jobs : [])
+                CancelOne(job, wakeUps);
             begun = [.. transaction.Jobs.Where(job => !job.HasEnded)];
             foreach (Job job in begun)
                 Move(job, JobStatus.Running);

@@ -130,6 +130,17 @@ public sealed class TransactionTests
     }
 
     [Fact]
+    public void One_that_is_created_after_another_was_cancelled_does_not_run_either()
+    {
+        _world.Add(_transaction, "first");
+        _world.Engine.Cancel("first");
+        ScriptedWork second = _world.Add(_transaction, "second");
+        _world.Engine.Begin(_transaction);
+        CheckResults(Errno.ECANCELED, Errno.ECANCELED);
+        Assert.Equal(["abort", "clean"], second.Calls);
+    }
+
+    [Fact]
     public void A_transaction_that_is_forgotten_leaves_nothing_and_has_run_nothing()
     {
         ScriptedWork first = _world.Add(_transaction, "first");
