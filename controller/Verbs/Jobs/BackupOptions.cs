@@ -8,7 +8,11 @@ namespace Replication.Controller.Verbs.Jobs;
 internal sealed class BackupOptions
 {
     private readonly Argument<string> _disk = new("DISK") { Description = "Name of the disk" };
-    private readonly Argument<string> _target = new("TARGET") { Description = "An absolute path on the node's machine, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH" };
+
+    private readonly Argument<string> _target = new("TARGET")
+    {
+        Description = "An absolute path on the node's machine, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH",
+    };
 
     private readonly Option<string> _sync = WireWords<BackupSync>.Option(
         "--sync", "What is copied: everything, the topmost image, what a bitmap marks, or only what the guest is about to change");
@@ -19,6 +23,8 @@ internal sealed class BackupOptions
     private readonly Option<string> _mode = WireWords<TargetMode>.Option(
         "--mode", "Write to a target that exists, or make it [default: absolute-paths, which makes it]");
 
+    private readonly Option<string> _backingFile = Text("--backing-file", "PATH", "Backing file of an image that is made, as it is written into it");
+    private readonly Option<string> _backingFormat = Text("--backing-format", "FORMAT", "Format of that file");
     private readonly Option<long?> _speed = Size("--speed", "Bytes a second [default: no limit]");
     private readonly Option<string> _bitmap = Text("--bitmap", "NAME", "Bitmap of the disk");
     private readonly Option<string> _bitmapMode = WireWords<BitmapMode>.Option("--bitmap-mode", "What becomes of the bitmap at the end");
@@ -39,8 +45,15 @@ internal sealed class BackupOptions
 
     private readonly Option<string> _autoFinalize = YesNo("--auto-finalize", "false: the result counts only after coloctl job finalize [default: true]");
     private readonly Option<string> _autoDismiss = YesNo("--auto-dismiss", "false: the job stays in the list until coloctl job dismiss [default: true]");
-    private readonly Option<string> _filterNodeName = Text("--filter-node-name", "NAME", "Name of the node that copies before writes [default: one is made up]");
-    private readonly Option<bool> _discardSource = new("--discard-source") { Description = "Discard on the disk what has been copied; refused for a disk with a guest" };
+
+    private readonly Option<string> _filterNodeName = Text(
+        "--filter-node-name", "NAME", "Name of the node that copies before writes [default: one is made up]");
+
+    private readonly Option<bool> _discardSource = new("--discard-source")
+    {
+        Description = "Discard on the disk what has been copied; refused for a disk with a guest",
+    };
+
     private readonly Option<bool> _useCopyRange = new("--use-copy-range") { Description = "Let the kernel copy between raw files" };
 
     private readonly Option<int?> _maxWorkers = new("--max-workers")
@@ -60,8 +73,8 @@ internal sealed class BackupOptions
         verb.Arguments.Add(_target);
         Option[] options =
         [
-            _sync, _jobId, _format, _mode, _speed, _bitmap, _bitmapMode, _compress, _onSourceError, _onTargetError, _onCbwError, _cbwTimeout, _autoFinalize,
-            _autoDismiss, _filterNodeName, _discardSource, _useCopyRange, _maxWorkers, _maxChunk, _minCluster,
+            _sync, _jobId, _format, _mode, _backingFile, _backingFormat, _speed, _bitmap, _bitmapMode, _compress, _onSourceError, _onTargetError, _onCbwError,
+            _cbwTimeout, _autoFinalize, _autoDismiss, _filterNodeName, _discardSource, _useCopyRange, _maxWorkers, _maxChunk, _minCluster,
         ];
         foreach (Option option in options)
             verb.Options.Add(option);
@@ -80,6 +93,8 @@ internal sealed class BackupOptions
             JobId = parsed.GetValue(_jobId) ?? "",
             Format = parsed.GetValue(_format) ?? "",
             Mode = WireWords<TargetMode>.Parse(parsed.GetValue(_mode)),
+            BackingFile = parsed.GetValue(_backingFile) ?? "",
+            BackingFormat = parsed.GetValue(_backingFormat) ?? "",
             SpeedBytesPerSecond = parsed.GetValue(_speed) ?? 0,
             Bitmap = parsed.GetValue(_bitmap) ?? "",
             BitmapMode = WireWords<BitmapMode>.Parse(parsed.GetValue(_bitmapMode)),

@@ -8,7 +8,9 @@ internal static class JobQueries
     public static async Task<IReadOnlyList<JobInfo>> ListAsync(NodeClient node, CancellationToken cancellationToken) =>
         (await node.CallAsync(o => node.Jobs.ListJobsAsync(new ListJobsRequest(), o), cancellationToken)).Jobs;
 
-    /// <summary>How the last job of this name ended, from the node's events: one that leaves the list by itself is not there any more. Null: nobody knows.</summary>
+    /// <summary>
+    /// How the last job of this name ended, from the node's events: one that leaves the list by itself is not there any more. Null: nobody knows.
+    /// </summary>
     public static async Task<JobInfo?> LastEndAsync(NodeClient node, string id, CancellationToken cancellationToken)
     {
         JobInfo? last = null;

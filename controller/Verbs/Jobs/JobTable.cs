@@ -19,14 +19,16 @@ internal static class JobTable
         {
             string[] cells =
             [
-                job.Node, job.Id, job.Type, job.Paused && job.Status == "running" ? "running (to pause)" : job.Status, Done(job), Speed(job.SpeedBytesPerSecond),
-                job.Device ?? "", job.Target ?? "", job.Sync ?? "", $"{job.Epoch}", job.Error ?? "",
+                job.Node, job.Id, job.Type, Status(job), Done(job), Speed(job.SpeedBytesPerSecond), job.Device ?? "",
+                job.Target ?? "", job.Sync ?? "", $"{job.Epoch}", job.Error ?? "",
             ];
             table.AddRow([.. cells.Select(cell => new Markup(Markup.Escape(cell)))]);
         }
 
         console.Write(table);
     }
+
+    private static string Status(JobDocument job) => job.Paused && job.Status == "running" ? "running (to pause)" : job.Status;
 
     private static string Done(JobDocument job) => $"{SizeText.Format(job.OffsetBytes)} of {SizeText.Format(job.LengthBytes)}";
 

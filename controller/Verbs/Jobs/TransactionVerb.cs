@@ -9,7 +9,10 @@ namespace Replication.Controller.Verbs.Jobs;
 /// <summary>Several actions at one moment, all of them or none; waits for the end of its jobs.</summary>
 internal sealed class TransactionVerb : Verb
 {
-    private readonly Argument<string> _file = new("FILE") { Description = "JSON: the arguments of QMP's transaction, or its actions alone; - reads standard input" };
+    private readonly Argument<string> _file = new("FILE")
+    {
+        Description = "JSON: the arguments of QMP's transaction, or its actions alone; - reads standard input",
+    };
 
     private readonly Option<string> _completion = WireWords<CompletionMode>.Option(
         "--completion-mode", "Whether its jobs succeed each for itself, or together or not at all [default: what the file says, or individual]");
@@ -57,9 +60,10 @@ internal sealed class TransactionVerb : Verb
             if (errors.Length == 0)
                 console.MarkupLineInterpolated($"[green]Accepted[/]: {request.Actions.Count} actions; nothing has been done");
         });
-        return errors.Length == 0
-            ? ExitCode.Done
-            : throw new CliException(ExitCode.Refused, $"{node}: the transaction would be refused, for {errors.Length} reason{(errors.Length == 1 ? "" : "s")}");
+        if (errors.Length == 0)
+            return ExitCode.Done;
+        string reasons = errors.Length == 1 ? "a reason" : $"{errors.Length} reasons";
+        throw new CliException(ExitCode.Refused, $"{node}: the transaction would be refused, for {reasons}");
     }
 
     private static string IdOf(BackupSpec backup) => backup.JobId.Length > 0 ? backup.JobId : backup.Device;

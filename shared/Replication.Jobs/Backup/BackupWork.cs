@@ -17,8 +17,9 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
 
     public override async Task RunAsync(JobContext context)
     {
-        context.Grow(_pointInTime.ToCopyBytes);
-        _pointInTime.Copied = context.Advance;
+        // The guest may have copied before the job began: that counts as well.
+        context.Grow(_pointInTime.WantedBytes);
+        _pointInTime.TellCopied(context.Advance);
         if (plan.Sync == BackupSync.None)
             await context.RestAsync();
         try

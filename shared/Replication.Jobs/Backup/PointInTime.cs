@@ -32,6 +32,8 @@ internal sealed partial class PointInTime : IBeforeWrite
     private readonly TaskCompletionSource _lost = new(); // completes with _broken
     private BlockException? _broken; // guarded by _sync; why there is no point in time any more
     private volatile bool _isBroken; // set under _sync, with _broken
+    private long _copiedBytes; // guarded by _sync
+    private Action<long>? _copied; // guarded by _sync; who is told of them
     private int _copies; // guarded by _sync; under way, those that nobody waits for any more included
     private TaskCompletionSource? _settled; // guarded by _sync
 
@@ -50,10 +52,11 @@ internal sealed partial class PointInTime : IBeforeWrite
         _held = new BlockBitmap(toCopy.LengthBits);
         _wanted = new BlockBitmap(toCopy.LengthBits);
         _wanted.Or(toCopy);
+        WantedBytes = ToCopyBytes;
     }
 
-    /// <summary>Called with the bytes of each copy that has succeeded, the guest's ones too.</summary>
-    public Action<long> Copied { get; set; } = _ => { };
+    /// <summary>Everything that is wanted of the disk, copied or not.</summary>
+    public long WantedBytes { get; }
 
     /// <summary>Called once, when the point in time is given up; on any thread, that of a guest's write among them.</summary>
     public Action GivenUp { get; set; } = () => { };
@@ -64,6 +67,15 @@ internal sealed partial class PointInTime : IBeforeWrite
     public int ClusterBytes => _options.ClusterBytes;
 
     public long LengthBytes => _source.LengthBytes;
+
+    /// <summary>Tells of what has been copied, the guest's copies too: first what has been so far, then each as it succeeds.</summary>
+    public void TellCopied(Action<long> copied)
+    {
+        long soFarBytes;
+        lock (_sync)
+            (soFarBytes, _copied) = (_copiedBytes, copied);
+        copied(soFarBytes);
+    }
 
     /// <summary>Bytes that are still to be copied: whole clusters, the last one as far as the disk goes.</summary>
     public long ToCopyBytes
@@ -233,13 +245,25 @@ internal sealed partial class PointInTime : IBeforeWrite
         {
             await CopyBytesAsync(run);
             _done.Set(First(run), Count(run));
-            Copied(run.LengthBytes);
+            CountCopied(run.LengthBytes);
         }
         catch
         {
             _toCopy.Set(First(run), Count(run));
             throw;
         }
+    }
+
+    private void CountCopied(long lengthBytes)
+    {
+        Action<long>? copied;
+        lock (_sync)
+        {
+            _copiedBytes += lengthBytes;
+            copied = _copied;
+        }
+
+        copied?.Invoke(lengthBytes);
     }
 
     private void Enter()

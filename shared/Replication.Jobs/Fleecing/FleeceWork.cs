@@ -15,8 +15,8 @@ internal sealed class FleeceWork(Fleece fleece, BackupPlan plan, TimeProvider ti
 
     public override async Task RunAsync(JobContext context)
     {
-        context.Grow(_pointInTime.ToCopyBytes);
-        _pointInTime.Copied = context.Advance;
+        context.Grow(_pointInTime.WantedBytes);
+        _pointInTime.TellCopied(context.Advance);
         lock (_sync)
             _context = context;
         await context.RestAsync(() => IsDone || _pointInTime.Broken is not null);

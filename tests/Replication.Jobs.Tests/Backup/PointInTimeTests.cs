@@ -64,6 +64,18 @@ public sealed class PointInTimeTests
     }
 
     [Fact]
+    public async Task What_the_guest_has_copied_before_anybody_asked_counts_too()
+    {
+        PointInTime pointInTime = Take();
+        await _guest.WriteAsync(Cluster, s_new);
+        var told = new List<long>();
+        pointInTime.TellCopied(told.Add);
+        await _guest.WriteAsync(LengthBytes - 512, s_new);
+        Assert.Equal((LengthBytes, LengthBytes - Cluster - 512), (pointInTime.WantedBytes, pointInTime.ToCopyBytes));
+        Assert.Equal([Cluster, 512], told);
+    }
+
+    [Fact]
     public async Task Holes_stay_holes_and_zeroes_become_some()
     {
         await _sourceDisk.DiscardAsync(new BlockRange(0, Cluster));

@@ -79,7 +79,6 @@ internal static class JobMessages
     {
         if (backup is null)
             throw new MalformedFieldException($"{field} is missing");
-        RefuseLater(backup, field);
         return new BackupCommand
         {
             Device = WireValues.Name(backup.Device, $"{field}.device"),
@@ -87,6 +86,8 @@ internal static class JobMessages
             Sync = Required<BackupSync>(backup.Sync, $"{field}.sync"),
             JobId = NullIfEmpty(backup.JobId),
             Format = NullIfEmpty(backup.Format),
+            BackingFile = NullIfEmpty(backup.BackingFile),
+            BackingFormat = NullIfEmpty(backup.BackingFormat),
             Mode = Optional<TargetMode>(backup.Mode, $"{field}.mode") ?? TargetMode.AbsolutePaths,
             SpeedBytesPerSecond = backup.SpeedBytesPerSecond,
             Bitmap = NullIfEmpty(backup.Bitmap),
@@ -141,19 +142,6 @@ internal static class JobMessages
 
     private static int DefaultMaxWorkers { get; } = new BackupCommand { Device = "", Target = "", Sync = BackupSync.Full }.MaxWorkers;
 
-    /// <summary>What is not available yet is refused by name, never accepted and ignored.</summary>
-    private static void RefuseLater(V1.BackupSpec backup, string field)
-    {
-        string? later = backup switch
-        {
-            { BackingFile.Length: > 0 } => "backing_file",
-            { BackingFormat.Length: > 0 } => "backing_format",
-            _ => null,
-        };
-        if (later is not null)
-            throw new MalformedFieldException($"{field}.{later} is not available in this version");
-    }
-
     private static T Required<T>(Enum value, string field)
         where T : struct, Enum => Optional<T>(value, field) ?? throw new MalformedFieldException($"{field} is missing");
 
@@ -173,9 +161,12 @@ internal static class JobMessages
         throw new MalformedFieldException($"{field} is {number}: that is none of its values");
     }
 
-    internal static string Text(string value, int longestBytes, string field) => Encoding.UTF8.GetByteCount(value) is var bytes && bytes > 0 && bytes <= longestBytes
-        ? value
-        : throw new MalformedFieldException($"{field} is {(value.Length == 0 ? "empty" : $"longer than {longestBytes} bytes")}");
+    internal static string Text(string value, int longestBytes, string field)
+    {
+        if (value.Length == 0)
+            throw new MalformedFieldException($"{field} is empty");
+        return Encoding.UTF8.GetByteCount(value) <= longestBytes ? value : throw new MalformedFieldException($"{field} is longer than {longestBytes} bytes");
+    }
 
     internal static string? NullIfEmpty(string value) => value.Length == 0 ? null : value;
 }

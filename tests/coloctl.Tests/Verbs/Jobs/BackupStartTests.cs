@@ -19,10 +19,11 @@ public sealed class BackupStartTests : IAsyncLifetime
     public async Task Everything_that_is_asked_for_arrives()
     {
         Run run = await StartAsync(
-            "--sync", "bitmap", "--job-id", "nightly", "--format", "qcow2", "--mode", "existing", "--speed", "50MiB", "--bitmap", "b", "--bitmap-mode", "always",
-            "--compress", "--on-source-error", "stop", "--on-target-error", "enospc", "--on-cbw-error", "break-snapshot", "--cbw-timeout", "2s",
-            "--auto-finalize", "false", "--auto-dismiss", "false", "--filter-node-name", "filter", "--use-copy-range", "--max-workers", "8",
-            "--max-chunk", "1MiB", "--min-cluster-size", "128KiB", "--detach", "--json");
+            "--sync", "bitmap", "--job-id", "nightly", "--format", "qcow2", "--mode", "existing", "--backing-file", "full.raw", "--backing-format", "raw",
+            "--speed", "50MiB", "--bitmap", "b", "--bitmap-mode", "always", "--compress", "--on-source-error", "stop", "--on-target-error", "enospc",
+            "--on-cbw-error", "break-snapshot", "--cbw-timeout", "2s", "--auto-finalize", "false", "--auto-dismiss", "false",
+            "--filter-node-name", "filter", "--use-copy-range", "--max-workers", "8", "--max-chunk", "1MiB",
+            "--min-cluster-size", "128KiB", "--detach", "--json");
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         var expected = new BackupSpec
         {
@@ -32,6 +33,8 @@ public sealed class BackupStartTests : IAsyncLifetime
             JobId = "nightly",
             Format = "qcow2",
             Mode = TargetMode.Existing,
+            BackingFile = "full.raw",
+            BackingFormat = "raw",
             SpeedBytesPerSecond = 50 << 20,
             Bitmap = "b",
             BitmapMode = BitmapMode.Always,

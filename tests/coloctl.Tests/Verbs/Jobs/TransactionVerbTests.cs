@@ -112,7 +112,8 @@ public sealed class TransactionVerbTests : IAsyncLifetime
         Assert.Equal(4, run.ExitCode);
         Assert.Equal(
             [(1, "no room"), (4, "an abort action")],
-            run.Json.GetProperty("errors").EnumerateArray().Select(error => (error.GetProperty("action").GetInt32(), error.GetProperty("message").GetString())));
+            run.Json.GetProperty("errors").EnumerateArray().Select(error =>
+                (error.GetProperty("action").GetInt32(), error.GetProperty("message").GetString())));
         Assert.All(jobs.Seen, request => Assert.True(((TransactRequest)request).DryRun));
     }
 
