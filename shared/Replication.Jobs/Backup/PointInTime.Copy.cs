@@ -58,9 +58,17 @@ internal sealed partial class PointInTime
         }
     }
 
-    /// <summary>What reads as zeroes there already is left as it is.</summary>
+    /// <summary>
+    /// What reads as zeroes there already is left as it is. Not in a part: what that does not hold itself is read from what it will be laid over.
+    /// </summary>
     private async ValueTask ZeroAsync(BlockRange range)
     {
+        if (_options.IsPart)
+        {
+            await _target.WriteZeroesAsync(range);
+            return;
+        }
+
         for (BlockRange rest = range; !rest.IsEmpty;)
         {
             Extent there = await _target.StatusAsync(rest);

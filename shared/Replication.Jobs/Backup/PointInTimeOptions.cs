@@ -12,4 +12,7 @@ internal sealed record PointInTimeOptions(
 {
     /// <summary>The most old content that the target may hold: the point in time is given up where it would be more, whatever the policy. 0: no limit.</summary>
     public long QuotaBytes { get; init; }
+
+    /// <summary>The target holds a part that is laid over something else: zeroes are written there too, though they read as zeroes already.</summary>
+    public bool IsPart { get; init; }
 }

@@ -158,12 +158,15 @@ internal sealed class OpenBackup
 
     private PointInTimeOptions KeptAs(DiskMoment moment, CopyOffload? offload)
     {
-        long quotaBytes = Command.Fleece?.QuotaBytes ?? 0;
+        var options = new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload)
+        {
+            QuotaBytes = Command.Fleece?.QuotaBytes ?? 0,
+            IsPart = Command.Sync == BackupSync.Bitmap,
+        };
         if (moment.WritersPatience is not { } patience)
-            return new PointInTimeOptions(ClusterBytes, Command.OnCbwError, Command.CbwTimeout, offload) { QuotaBytes = quotaBytes };
+            return options;
         bool isLonger = Command.CbwTimeout == TimeSpan.Zero || Command.CbwTimeout > patience;
-        TimeSpan timeout = isLonger ? patience : Command.CbwTimeout;
-        return new PointInTimeOptions(ClusterBytes, OnCbwError.BreakSnapshot, timeout, offload) { QuotaBytes = quotaBytes };
+        return options with { OnCbwError = OnCbwError.BreakSnapshot, CbwTimeout = isLonger ? patience : Command.CbwTimeout };
     }
 
     private BlockBitmap Wanted(FrozenBitmap? frozen)

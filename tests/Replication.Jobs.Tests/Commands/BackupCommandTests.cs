@@ -33,6 +33,16 @@ public sealed class BackupCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_the_guest_has_zeroed_is_zeroed_in_a_part_too_and_stays_a_hole_in_a_full_one()
+    {
+        await _world.Disk("disk0").Job.Node.DiscardAsync(new BlockRange(0, 64 << 10));
+        await _world.BackupAsync("disk0", "part", BackupSync.Incremental, "b0");
+        Assert.Equal(1, _world.Target("part").Memory.Counts[BlockOperation.WriteZeroes]);
+        await _world.BackupAsync("disk0", "full");
+        Assert.Equal(0, _world.Target("full").Memory.Counts[BlockOperation.WriteZeroes]);
+    }
+
+    [Fact]
     public async Task Its_moment_is_the_command()
     {
         byte[] before = _world.Disk("disk0").Memory.Snapshot();
