@@ -36,6 +36,9 @@ public sealed partial class BlockOverlay : IAsyncDisposable
     /// <summary>Bytes of the blocks that it holds, the last one counted whole.</summary>
     public long HeldBytes => (_spill is null || _spill.Marks.Bits.Count == 0 ? _main.Marks.Bits.Count : Union().Count) * _blockSizeBytes;
 
+    /// <summary>What it takes in the overlay directory.</summary>
+    internal long TakenBytes => _main.TakenBytes;
+
     internal IEnumerable<OverlayFile> Files => _spill is null ? [_main] : [_main, _spill];
 
     internal bool IsSettled => _main.IsSettled && _spill?.IsSettled != false;

@@ -39,6 +39,9 @@ public sealed class CopyBeforeWrite : BlockNode
         _runBytes = Math.Max(Limits.CopyRunBytes, blockSizeBytes);
     }
 
+    /// <summary>Asked where there is no room for an undo copy, which is tried once more where it answers true; null: nobody can make any.</summary>
+    internal Func<BlockException, ValueTask<bool>>? MakeRoom { get; init; }
+
     /// <summary>The overlays of the epoch; null where there is no view.</summary>
     public OverlayLayers? Layers => _layers;
 
@@ -164,11 +167,7 @@ public sealed class CopyBeforeWrite : BlockNode
             {
                 Memory<byte> old = buffer.AsMemory(0, (int)run.LengthBytes);
                 await _disk.ReadAsync(run.OffsetBytes, old);
-                // Zeroes stay holes: trimming a sparse disk must not fill the overlay.
-                if (old.Span.ContainsAnyExcept((byte)0))
-                    await layers.Hidden.StoreAsync(run, old);
-                else
-                    await layers.Hidden.StoreZeroesAsync(run);
+                await StoreAsync(layers.Hidden, run, old);
             }
             catch (BlockException e)
             {
@@ -184,6 +183,25 @@ public sealed class CopyBeforeWrite : BlockNode
 
         if (layers.IsPower)
             await PersistAsync(layers, blocks);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask StoreAsync(BlockOverlay hidden, BlockRange run, ReadOnlyMemory<byte> old)
+    {
+        // Zeroes stay holes: trimming a sparse disk must not fill the overlay.
+        bool isZero = !old.Span.ContainsAnyExcept((byte)0);
+        try
+        {
+            await (isZero ? hidden.StoreZeroesAsync(run) : hidden.StoreAsync(run, old));
+            return;
+        }
+        catch (BlockException e) when (e.Kind == BlockErrorKind.NoSpace && MakeRoom is not null)
+        {
+            if (!await MakeRoom(e))
+                throw;
+        }
+
+        await (isZero ? hidden.StoreZeroesAsync(run) : hidden.StoreAsync(run, old));
     }
 
     // Nothing is overwritten whose old content a loss of power could take. One flush serves every request that waits for one.

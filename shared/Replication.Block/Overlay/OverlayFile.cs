@@ -175,6 +175,25 @@ internal sealed class OverlayFile : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives the data back at once. Nobody writes the file any more, and what is read of it does not count.</summary>
+    public async ValueTask GiveAllBackAsync()
+    {
+        try
+        {
+            long stepBlocks = Math.Max(1, Limits.RetireStepBytes / _blockSizeBytes);
+            for (long block = _allocated.NextSet(0, _allocated.LengthBits); block < _allocated.LengthBits;)
+            {
+                long end = Math.Min(block + stepBlocks, _allocated.LengthBits);
+                await PunchAsync(block, end);
+                block = _allocated.NextSet(end, _allocated.LengthBits);
+            }
+        }
+        catch (BlockException)
+        {
+            // What could not be punched is there, and counted, until the file is removed.
+        }
+    }
+
     /// <summary>The files are gone: the budget has everything back.</summary>
     public void Deleted()
     {

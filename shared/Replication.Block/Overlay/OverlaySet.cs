@@ -13,6 +13,9 @@ internal sealed class OverlaySet(ulong id, IReadOnlyList<OverlayLayers> disks) :
 
     public IEnumerable<OverlayFile> Files => disks.SelectMany(layers => (IEnumerable<OverlayFile>)[.. layers.Active.Files, .. layers.Hidden.Files]);
 
+    /// <summary>What its files take in the overlay directory.</summary>
+    public long TakenBytes => disks.Sum(layers => layers.Active.TakenBytes + layers.Hidden.TakenBytes);
+
     /// <summary>Something has been stored in it before its epoch began: it is no empty set for another try.</summary>
     public bool IsUsed => _uses.Count > 0;
 

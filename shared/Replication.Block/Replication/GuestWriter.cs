@@ -88,10 +88,28 @@ internal sealed class GuestWriter(SecondaryDisk disk, GroupState group)
         try
         {
             await FillActiveAsync(layers, request);
+            return;
+        }
+        catch (BlockException e)
+        {
+            // Edges that were filled, and what was written of the rest, take no room in blocks that are not held.
+            await layers.Active.GiveBackAsync(disk.AlignOut(request.Range));
+            if (e.Kind != BlockErrorKind.NoSpace || !await disk.MakeRoomAsync(e))
+                throw;
+        }
+
+        await FillActiveAgainAsync(layers, request);
+    }
+
+    // Old epochs have given their room back.
+    private async ValueTask FillActiveAgainAsync(OverlayLayers layers, WriteRequest request)
+    {
+        try
+        {
+            await FillActiveAsync(layers, request);
         }
         catch (BlockException)
         {
-            // Edges that were filled, and what was written of the rest, take no room in blocks that are not held.
             await layers.Active.GiveBackAsync(disk.AlignOut(request.Range));
             throw;
         }

@@ -40,18 +40,29 @@ internal sealed class ReplicationNode : BlockNode
         GateTicket gate = await _group.Gate.EnterAsync();
         try
         {
-            return ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage) switch
-            {
-                IoRoute.Chain => await _disk.Reader.StatusAsync(Layers(BlockOperation.Status, range), range),
-                IoRoute.Direct => await _disk.Node.StatusAsync(range),
-                _ => throw Refused(BlockOperation.Status, range),
-            };
+            return await StatusHeldAsync(range);
         }
         finally
         {
             _group.Gate.Exit(gate);
         }
     }
+
+    /// <summary>Status of what <see cref="ReadHeldAsync"/> reads; the caller holds the gate.</summary>
+    internal ValueTask<Extent> StatusHeldAsync(BlockRange range) => ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage) switch
+    {
+        IoRoute.Chain => _disk.Reader.StatusAsync(Layers(BlockOperation.Status, range), range),
+        IoRoute.Direct => _disk.Node.StatusAsync(range),
+        _ => throw Refused(BlockOperation.Status, range),
+    };
+
+    /// <summary>A read of the view; the caller holds the gate.</summary>
+    internal ValueTask ReadHeldAsync(long offsetBytes, Memory<byte> buffer) => ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage) switch
+    {
+        IoRoute.Chain => _disk.Reader.ReadAsync(Layers(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length)), offsetBytes, buffer),
+        IoRoute.Direct => _disk.Node.ReadAsync(offsetBytes, buffer),
+        _ => throw Refused(BlockOperation.Read, new BlockRange(offsetBytes, buffer.Length)),
+    };
 
     // Under Durability: process overlays survive kills, not reboots: a flush has nothing to do for them. What went to the secondary disk itself is flushed. The
     // gate is not held, and FUA is a write and then this, as a checkpoint must not wait for a device; the disk stays while the layers come and go.
@@ -93,18 +104,7 @@ internal sealed class ReplicationNode : BlockNode
             gate = await _group.Gate.EnterAsync();
         try
         {
-            var range = new BlockRange(offsetBytes, buffer.Length);
-            switch (ReplicationTable.Read(NodeRole.Secondary, _group.ReplicationStage))
-            {
-                case IoRoute.Chain:
-                    await _disk.Reader.ReadAsync(Layers(BlockOperation.Read, range), offsetBytes, buffer);
-                    break;
-                case IoRoute.Direct:
-                    await _disk.Node.ReadAsync(offsetBytes, buffer);
-                    break;
-                default:
-                    throw Refused(BlockOperation.Read, range);
-            }
+            await ReadHeldAsync(offsetBytes, buffer);
         }
         catch (BlockException e) when (e.Kind != BlockErrorKind.Stage)
         {

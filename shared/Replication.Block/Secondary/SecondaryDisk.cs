@@ -15,8 +15,13 @@ public sealed class SecondaryDisk
     private volatile bool _flushHasFailed; // in the last session, whoever asked for the flush
     private MirrorSessionState? _session; // the last one that was given a target; Interlocked
 
-    internal SecondaryDisk(string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group, bool power, TimeProvider time)
+    private readonly Func<BlockException, ValueTask<bool>> _makeRoom;
+
+    internal SecondaryDisk(
+        string name, BlockNode node, BlockNode commitNode, int blockSizeBytes, GroupState group, bool power, TimeProvider time,
+        Func<BlockException, ValueTask<bool>> makeRoom)
     {
+        _makeRoom = makeRoom;
         _group = group;
         _time = time;
         Unflushed = power ? new UnflushedBlocks((node.LengthBytes + blockSizeBytes - 1) / blockSizeBytes) : null;
@@ -25,9 +30,9 @@ public sealed class SecondaryDisk
         Node = node;
         CommitNode = commitNode;
         BlockSizeBytes = blockSizeBytes;
-        CopyBeforeWrite = new CopyBeforeWrite($"{name}.undo", node, blockSizeBytes);
+        CopyBeforeWrite = new CopyBeforeWrite($"{name}.undo", node, blockSizeBytes) { MakeRoom = makeRoom };
         Reader = new LayerReader(node, blockSizeBytes);
-        Guest = new ReplicationNode(this, group);
+        Replication = new ReplicationNode(this, group);
     }
 
     public string Name { get; }
@@ -40,7 +45,7 @@ public sealed class SecondaryDisk
     public BlockNode Node { get; }
 
     /// <summary>What the secondary's guest export serves: the replication node.</summary>
-    public BlockNode Guest { get; }
+    public BlockNode Guest => Replication;
 
     public CopyBeforeWrite CopyBeforeWrite { get; }
 
@@ -62,6 +67,8 @@ public sealed class SecondaryDisk
     internal BlockNode CommitNode { get; }
 
     internal LayerReader Reader { get; }
+
+    internal ReplicationNode Replication { get; }
 
     /// <summary>Every flush of the disk goes through here.</summary>
     internal DiskFlush Flushes { get; }
@@ -120,6 +127,9 @@ public sealed class SecondaryDisk
     /// (invariant Commit). The caller holds the gate and the blocks' locks.
     /// </summary>
     internal ValueTask CommitBlocksAsync(OverlayLayers layers, BlockRange blocks) => CommitStep.RunAsync(this, layers, blocks);
+
+    /// <summary>The guest has found no room; true where trying again may help.</summary>
+    internal ValueTask<bool> MakeRoomAsync(BlockException full) => _makeRoom(full);
 
     /// <summary>The mirror has written a range; the gate is still held.</summary>
     internal void NoteWritten(BlockRange range)

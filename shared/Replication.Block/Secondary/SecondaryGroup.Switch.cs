@@ -68,6 +68,26 @@ public sealed partial class SecondaryGroup
 
     private async ValueTask<SwitchResult> SwitchAsync(SwitchRequest request, OverlaySet? next)
     {
+        RangeLock.Ticket view = await HoldViewAsync();
+        try
+        {
+            if (next is not null && ViewState == ViewState.None && _options.ViewAppearing is { } appearing)
+                await appearing();
+            return await SwitchHeldAsync(request, next);
+        }
+        catch (BlockException e)
+        {
+            return new SwitchResult(SwitchOutcome.Failed, Record!, $"the new epoch is not on record: {e.Message}", e);
+        }
+        finally
+        {
+            ReleaseView(view);
+        }
+    }
+
+    // The view is held.
+    private async ValueTask<SwitchResult> SwitchHeldAsync(SwitchRequest request, OverlaySet? next)
+    {
         long began = _options.Time.GetTimestamp();
         if (!await Gate.CloseAsync(request.Deadline))
             return new SwitchResult(SwitchOutcome.TimedOut, Record!, $"requests under way did not end within {request.Deadline.TotalMilliseconds:0} ms");
@@ -85,12 +105,8 @@ public sealed partial class SecondaryGroup
             }
 
             EpochRecord written = await WriteRecordAsync(request.Next(Record!) with { OverlaySet = next?.Id ?? 0 });
-            SwapLayers(next);
+            SwapLayers(next, viewStays: request.EndsCommit);
             return new SwitchResult(SwitchOutcome.Switched, written);
-        }
-        catch (BlockException e)
-        {
-            return new SwitchResult(SwitchOutcome.Failed, Record!, $"the new epoch is not on record: {e.Message}", e);
         }
         finally
         {
@@ -113,7 +129,7 @@ public sealed partial class SecondaryGroup
     }
 
     // Under a turn and the closed gate, after the record.
-    private void SwapLayers(OverlaySet? next)
+    private void SwapLayers(OverlaySet? next, bool viewStays)
     {
         OverlaySet? old = _live;
         _live = next;
@@ -121,7 +137,9 @@ public sealed partial class SecondaryGroup
         _room.Main.BeginEpoch();
         for (int i = 0; i < Disks.Count; i++)
             Disks[i].CopyBeforeWrite.DoCheckpoint(next?.Disks[i]);
-        if (old is not null)
+        if (viewStays)
+            _pins.Detach();
+        if (old is not null && (viewStays || !_pins.KeepOld()))
             Retire(old);
     }
 

@@ -47,8 +47,10 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
             Power = options.Power,
             Decorate = options.Decorate,
         });
-        Disks = [.. options.Disks.Select(disk =>
-            new SecondaryDisk(disk.Name, disk.Node, CommitNode(disk.Name, disk.Node), options.BlockSizeBytes, _state, options.Power, options.Time))];
+        EpochKeeper[] keepers = [.. options.Disks.Select(disk => new EpochKeeper(disk.Node))];
+        _pins = new EpochPins(keepers, options.BlockSizeBytes, Retire);
+        Disks = [.. options.Disks.Zip(keepers, (disk, keeper) => new SecondaryDisk(
+            disk.Name, keeper, CommitNode(disk.Name, keeper), options.BlockSizeBytes, _state, options.Power, options.Time, _pins.GiveUpAsync))];
     }
 
     public IReadOnlyList<SecondaryDisk> Disks { get; }
@@ -79,7 +81,9 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
     {
         get
         {
+            // What epochs that are over take is given back to whoever needs it.
             long mainBytes = Math.Min(_room.Main.FreeBytes, _options.Overlays.FreeBytes);
+            mainBytes = Math.Max(mainBytes, mainBytes + _pins.TakenBytes);
             long spillBytes = _options.Spill?.FreeBytes ?? 0;
             return mainBytes > long.MaxValue - spillBytes ? long.MaxValue : mainBytes + spillBytes;
         }
@@ -136,6 +140,7 @@ public sealed partial class SecondaryGroup : IAsyncDisposable
             if (_room.Reserve is { } reserve)
                 await reserve.DisposeAsync();
 
+            await _pins.DisposeAsync();
             if (_live is not null)
                 await _live.DisposeAsync();
             _live = null;

@@ -44,6 +44,11 @@ public sealed record SecondaryGroupOptions
     /// <summary>Whether a stage may follow another: the table is whose stages they are. Every record of the group is checked.</summary>
     public Func<NodeStage, NodeStage, bool> MayFollow { get; init; } = static (_, _) => true;
 
+    /// <summary>
+    /// Called before a view appears where there was none: everything in it may differ from the last one. What it throws fails the switch. The view is held.
+    /// </summary>
+    public Func<ValueTask>? ViewAppearing { get; init; }
+
     /// <summary>Wraps nodes by name, for tests; the wrapper closes what it wraps. Names: docs/internals/faults.md.</summary>
     public Func<BlockNode, BlockNode>? Decorate { get; init; }
 

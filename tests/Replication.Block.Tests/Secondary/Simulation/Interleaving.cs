@@ -10,7 +10,7 @@ namespace Replication.Block.Tests.Secondary.Simulation;
 /// <remarks>
 /// The model knows for each cell what the view and what the disk may show. A request that is under way may have happened or not; one that has completed has
 /// happened. A checkpoint makes the disk's cells the view's, at the moment when the gate is closed and nothing
-/// is under way; what waits at the gate then belongs to the next epoch.
+/// is under way; what waits at the gate then belongs to the next epoch. A view that was pinned shows from that moment on what the view was.
 /// </remarks>
 internal sealed class Interleaving
 {
@@ -24,7 +24,9 @@ internal sealed class Interleaving
     private readonly List<Request> _underWay = [];
     private CellModel[] _view = [.. Enumerable.Range(0, DiskCount).Select(_ => new CellModel())];
     private CellModel[]? _viewBefore; // of the epoch that a restart finds until the record is written
+    private readonly List<Task> _ofPins = [];
     private SimulatedGroup _simulated = null!;
+    private PinnedViews _pins = null!;
     private Task<SwitchResult>? _switch;
     private bool _gateDecided;
     private ulong _epoch = 1;
@@ -48,6 +50,7 @@ internal sealed class Interleaving
         await DrainAsync();
         Assert.True((await started).Switched);
         _schedule.FailOneIn = _failures ? 60 : 0;
+        _pins = new PinnedViews(Group, _random, _failures);
 
         for (int i = 0; i < 150; i++)
             await MoveAsync(running: true);
@@ -86,6 +89,9 @@ internal sealed class Interleaving
         for (int i = 0; i < 20; i++)
             await MoveAsync(running: false);
         await DrainAsync();
+        _ofPins.Add(_pins.ReleaseAsync(all: true));
+        await DrainAsync();
+        await Task.WhenAll(_ofPins);
         await CheckAsync(_simulated, _view, "at the end");
     }
 
@@ -107,6 +113,15 @@ internal sealed class Interleaving
                 break;
             case < 41:
                 await CheckKillAsync();
+                break;
+            case < 43:
+                _ofPins.Add(_pins.PinAsync(_random.Next(DiskCount)));
+                break;
+            case < 48:
+                _ofPins.Add(_pins.ReadAsync());
+                break;
+            case < 49 when _random.Next(4) == 0:
+                _ofPins.Add(_pins.ReleaseAsync(all: false));
                 break;
             default:
                 _schedule.Step();
@@ -196,6 +211,7 @@ internal sealed class Interleaving
         if (!refused)
         {
             _viewBefore = _view;
+            _pins.EndEpoch(_view);
             _view = [.. _disk.Select(disk => disk.Clone())];
         }
 
