@@ -40,7 +40,7 @@ internal sealed class BitmapChange
                 + $"{SmallestGranularityBytes} to {LargestGranularityBytes}");
         }
 
-        BitmapMarks marks = await CreateAsync(disk, (int)granularity, isPersistent);
+        BitmapMarks marks = await CreateAsync(disk, (int)granularity, isPersistent, records: !isDisabled);
         var added = new DirtyBitmap(disk, name, marks) { IsEnabled = !isDisabled };
         _bitmaps.Add(added);
         _undo.Push(() => _bitmaps.Remove(added));
@@ -61,13 +61,20 @@ internal sealed class BitmapChange
     public async ValueTask ClearAsync(string disk, string name)
     {
         DirtyBitmap bitmap = RequireUsable(disk, name, "cleared");
-        Replace(bitmap, await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent));
+        Replace(bitmap, await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent, bitmap.IsEnabled));
     }
 
-    public void Enable(string disk, string name, bool isEnabled)
+    public async ValueTask EnableAsync(string disk, string name, bool isEnabled)
     {
         DirtyBitmap bitmap = RequireUsable(disk, name, isEnabled ? "enabled" : "disabled");
         bool before = bitmap.IsEnabled;
+        if (isEnabled && !before && _store.IsView(disk))
+        {
+            BitmapMarks marks = await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent, records: true);
+            await marks.OrAsync(bitmap.Marks.Bits, bitmap.Marks.GranularityBytes);
+            Replace(bitmap, marks);
+        }
+
         bitmap.IsEnabled = isEnabled;
         _undo.Push(() => bitmap.IsEnabled = before);
     }
@@ -89,7 +96,7 @@ internal sealed class BitmapChange
             merged.Add(source);
         }
 
-        BitmapMarks union = await CreateAsync(disk, target.Marks.GranularityBytes, target.IsPersistent);
+        BitmapMarks union = await CreateAsync(disk, target.Marks.GranularityBytes, target.IsPersistent, target.IsEnabled);
         await union.OrAsync(target.Marks.Bits, target.Marks.GranularityBytes);
         foreach (DirtyBitmap source in merged)
             await union.OrAsync(source.Marks.Bits, source.Marks.GranularityBytes);
@@ -100,7 +107,7 @@ internal sealed class BitmapChange
     public async ValueTask<FrozenBitmap> FreezeAsync(string disk, string name)
     {
         DirtyBitmap bitmap = RequireUsable(disk, name, "used");
-        bitmap.Successor = await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent);
+        bitmap.Successor = await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent, bitmap.IsEnabled);
         _undo.Push(() => bitmap.Successor = null);
         return new FrozenBitmap(_store, bitmap);
     }
@@ -125,10 +132,12 @@ internal sealed class BitmapChange
         _created.Clear();
     }
 
-    private async ValueTask<BitmapMarks> CreateAsync(string disk, int granularityBytes, bool isPersistent)
+    private async ValueTask<BitmapMarks> CreateAsync(string disk, int granularityBytes, bool isPersistent, bool records)
     {
         BitmapMarks marks = await _store.CreateMarksAsync(disk, granularityBytes, isPersistent);
         _created.Add(marks);
+        if (records)
+            await _store.MarkChangesToComeAsync(disk, marks);
         return marks;
     }
 

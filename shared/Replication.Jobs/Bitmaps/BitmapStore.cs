@@ -15,7 +15,7 @@ namespace Replication.Jobs.Bitmaps;
 /// <para>The catalogue says which files count. No verb clears marks in a file that the catalogue names: whatever takes marks away writes a new file, and one
 /// replacement of the catalogue puts it in force, for one bitmap or for several.</para>
 /// </remarks>
-public sealed class BitmapStore : IAsyncDisposable
+public sealed partial class BitmapStore : IAsyncDisposable
 {
     private const string FilePrefix = "bitmap-";
 
@@ -58,7 +58,7 @@ public sealed class BitmapStore : IAsyncDisposable
             if (disks.ContainsKey(entry.Disk))
                 store._bitmaps.Add(await store.LoadAsync(entry, isTrusted));
             else
-                store._others.Add(entry);
+                store._others.Add(entry with { IsInconsistent = true }); // Nobody marks in it while the disk is not there.
         }
 
         if (catalogue.Bitmaps.Count > 0)
@@ -234,8 +234,11 @@ public sealed class BitmapStore : IAsyncDisposable
     private void ShowRecorders()
     {
         foreach ((string disk, BitmapRecorder recorder) in _recorders)
-            recorder.Show([.. _bitmaps.Where(bitmap => bitmap.Disk == disk && bitmap is { IsEnabled: true, IsInconsistent: false })]);
+            recorder.Show(RecordingOf(disk));
     }
+
+    private DirtyBitmap[] RecordingOf(string disk) =>
+        [.. _bitmaps.Where(bitmap => bitmap.Disk == disk && bitmap is { IsEnabled: true, IsInconsistent: false })];
 
     private async ValueTask<DirtyBitmap> LoadAsync(BitmapCatalogue.Entry entry, bool isTrusted)
     {

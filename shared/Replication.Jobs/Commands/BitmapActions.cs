@@ -22,10 +22,10 @@ internal static class BitmapActions
                 await change.ClearAsync(clear.Device, clear.Name);
                 return true;
             case TransactionAction.BitmapEnable enable:
-                change.Enable(enable.Device, enable.Name, true);
+                await change.EnableAsync(enable.Device, enable.Name, true);
                 return true;
             case TransactionAction.BitmapDisable disable:
-                change.Enable(disable.Device, disable.Name, false);
+                await change.EnableAsync(disable.Device, disable.Name, false);
                 return true;
             case TransactionAction.BitmapMerge merge:
                 await change.MergeAsync(merge.Device, merge.Name, merge.Sources);

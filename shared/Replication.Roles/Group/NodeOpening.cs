@@ -49,7 +49,7 @@ internal static class NodeOpening
             (string Name, BlockNode Node)[] watched = [.. disks.Select(disk => (disk.Name, jobs.NodeOf(disk.Name)))];
             INodeRole role = state.Role == NodeRole.Primary
                 ? await PrimaryRole.OpenAsync(context, watched, jobs.Engine)
-                : await SecondaryRole.OpenAsync(context, watched, services, jobs.Engine);
+                : await SecondaryRole.OpenAsync(context, watched, services, jobs);
             jobs.Primary = role as PrimaryRole;
             return new GroupNode(context, role, jobs, [.. disks.Select(disk => disk.Node)]);
         }

@@ -12,21 +12,23 @@ namespace Replication.Roles.Jobs;
 /// <summary>A node's block jobs and dirty bitmaps: the one implementation behind every door.</summary>
 /// <remarks>
 /// Between the roles and the disks: the nodes that ask before each change stand below whatever role the node has, and their gate is not the role's. So a
-/// backup has its moment while a checkpoint holds the guest or a mirror does not answer.
+/// backup has its moment while a checkpoint holds the guest or a mirror does not answer. A secondary's guest has a device of its own above them, its view.
 /// </remarks>
 public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
 {
     private readonly RoleContext _context;
     private readonly NodeServices _services;
-    private readonly IReadOnlyList<WatchedDisk> _disks;
+    private readonly IReadOnlyList<WatchedDisk> _watched;
+    private readonly NodeStandstill _standstill;
     private readonly BitmapStore _bitmaps;
+    private IReadOnlyList<JobDisk> _disks; // a secondary adds its views before anybody uses the node
 
-    private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<WatchedDisk> disks, GroupGate gate, BitmapStore bitmaps)
+    private NodeJobs(RoleContext context, NodeServices services, IReadOnlyList<WatchedDisk> watched, NodeStandstill standstill, BitmapStore bitmaps)
     {
-        (_context, _services, _disks, _bitmaps) = (context, services, disks, bitmaps);
+        (_context, _services, _watched, _disks, _standstill, _bitmaps) = (context, services, watched, watched, standstill, bitmaps);
         Observers.Add(new JobJournal(context.Journal));
         Engine = new JobEngine(Observers, context.Time, (what, work) => context.Run(what, () => services.RunApart(work)));
-        Commands = new JobCommands(Engine, bitmaps, this, gate, context.Time);
+        Commands = new JobCommands(Engine, bitmaps, this, standstill, context.Time);
         Fleeces = CreateFleeces();
     }
 
@@ -57,20 +59,31 @@ public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
     /// <exception cref="StateException">The list of bitmaps cannot be read.</exception>
     internal static async Task<NodeJobs> OpenAsync(RoleContext context, NodeServices services, IReadOnlyList<(DiskOptions Options, BlockNode Node)> disks)
     {
+        CheckNames(context, disks.Select(disk => disk.Options.Name));
         var gate = new GroupGate(context.Time);
+        var standstill = new NodeStandstill(gate);
+        Func<TimeSpan?> patience = PatienceOf(context, standstill);
         WatchedDisk[] watched =
         [
             .. disks.Select(disk => new WatchedDisk(
-                disk.Options.Name, new BeforeWriteNode(disk.Node.Name, disk.Node, gate), disk.Node, Path.GetFullPath(disk.Options.Path))),
+                DeviceOf(context, disk.Options.Name), new BeforeWriteNode(disk.Node.Name, disk.Node, gate), disk.Node, Path.GetFullPath(disk.Options.Path),
+                patience)),
         ];
+        // The guest's views are devices of their own, though nobody writes them yet.
+        var devices = watched.ToDictionary(disk => disk.Name, disk => disk.Node);
+        foreach ((DiskOptions options, WatchedDisk disk) in disks.Zip(watched, (disk, known) => (disk.Options, known)))
+            devices.TryAdd(options.Name, disk.Node);
         BitmapStore bitmaps = await BitmapStore.OpenAsync(
-            context.State.Directory.Files, watched.ToDictionary(disk => disk.Name, disk => disk.Node), services.BootId(),
-            context.Options.Durability == Durability.Power);
-        return new NodeJobs(context, services, watched, gate, bitmaps);
+            context.State.Directory.Files, devices, services.BootId(), context.Options.Durability == Durability.Power);
+        return new NodeJobs(context, services, watched, standstill, bitmaps);
     }
 
     /// <summary>A disk as the role is to use it.</summary>
-    internal BlockNode NodeOf(string disk) => _disks.First(known => known.Name == disk).Node;
+    internal BlockNode NodeOf(string disk)
+    {
+        string device = DeviceOf(_context, disk);
+        return _watched.First(known => known.Name == device).Node;
+    }
 
     ValueTask<IBackupTarget> IJobHost.OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) =>
         _services.OpenTarget(command, lengthBytes, cancellationToken);

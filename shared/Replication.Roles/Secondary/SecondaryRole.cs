@@ -6,6 +6,7 @@ using Replication.Block.Secondary;
 using Replication.Block.State;
 using Replication.Jobs;
 using Replication.Nbd;
+using Replication.Roles.Jobs;
 
 namespace Replication.Roles.Secondary;
 
@@ -27,20 +28,21 @@ internal sealed partial class SecondaryRole : INodeRole
     private NodeStage _loggedStage; // only for the log
     private SecondarySession? _session; // written under _verbs; read anywhere
 
-    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, OverlayDirectories directories, JobEngine jobs)
+    private SecondaryRole(RoleContext context, SecondaryGroup group, IBackgroundWorker worker, OverlayDirectories directories, NodeJobs jobs)
     {
-        _jobs = jobs;
+        _jobs = jobs.Engine;
         _directories = directories;
         _context = context;
         _group = group;
         _worker = worker;
         var admission = new GuestAdmission();
-        GuestExports = new ExportCatalog(group.Disks.Select(disk => new NbdExport(disk.Name, new Quorum(disk.Name, disk.Guest, admission))));
+        GuestExports = new ExportCatalog(jobs.ShowViews(group).Select(guest => new NbdExport(guest.Name, new Quorum(guest.Name, guest, admission))));
     }
 
     /// <summary>Opens the layers where the record left them.</summary>
     /// <exception cref="IOException">The overlays cannot be opened, or none are configured.</exception>
-    public static async Task<SecondaryRole> OpenAsync(RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services, JobEngine jobs)
+    public static async Task<SecondaryRole> OpenAsync(
+        RoleContext context, IReadOnlyList<(string Name, BlockNode Node)> disks, NodeServices services, NodeJobs jobs)
     {
         OverlayOptions overlay = context.Options.Overlay ?? throw NodeOpening.MissingOverlay();
         var directories = new OverlayDirectories();
@@ -76,6 +78,7 @@ internal sealed partial class SecondaryRole : INodeRole
                     ("usedBytes", usedBytes), ("limitBytes", limitBytes), ("epoch", context.State.Record.Epoch)),
                 Decorate = services.Decorate,
                 OnFailure = (failure, disk, error) => Report(context, failure, disk, error),
+                ViewAppearing = jobs.MarkViewsAsync,
                 MayFollow = static (from, to) => StageTable.MayFollow(NodeRole.Secondary, from, to),
             });
             var role = new SecondaryRole(context, group, worker, directories, jobs);

@@ -58,9 +58,9 @@ public sealed class BitmapStoreTests : IAsyncLifetime
         await AddAsync("disk0", "b0", isDisabled: true);
         await WriteAsync("disk0", 0, 512);
         Assert.Equal((0, false), (Info("disk0", "b0").CountBytes, Info("disk0", "b0").IsRecording));
-        await ChangeAsync(change => change.Enable("disk0", "b0", true));
+        await ChangeAsync(async change => await change.EnableAsync("disk0", "b0", true));
         await WriteAsync("disk0", Granule, 512);
-        await ChangeAsync(change => change.Enable("disk0", "b0", false));
+        await ChangeAsync(async change => await change.EnableAsync("disk0", "b0", false));
         await WriteAsync("disk0", 2 * Granule, 512);
         await OpenAsync();
         Assert.Equal((Granule, false), (Info("disk0", "b0").CountBytes, Info("disk0", "b0").IsRecording));
@@ -99,7 +99,7 @@ public sealed class BitmapStoreTests : IAsyncLifetime
     {
         await AddAsync("disk0", "source", granularity: source, isPersistent: false);
         await WriteAsync("disk0", 5 * (128 << 10), 512);
-        await ChangeAsync(change => change.Enable("disk0", "source", false));
+        await ChangeAsync(async change => await change.EnableAsync("disk0", "source", false));
         await AddAsync("disk0", "target", granularity: target);
         await ChangeAsync(change => change.MergeAsync("disk0", "target", [("disk0", "source")]).AsTask());
         Assert.Equal(expectedBytes, Info("disk0", "target").CountBytes);
@@ -149,7 +149,7 @@ public sealed class BitmapStoreTests : IAsyncLifetime
         await change.ClearAsync("disk0", "cleared");
         await change.MergeAsync("disk0", "merged", [("disk0", "removed")]);
         change.Remove("disk0", "removed");
-        change.Enable("disk0", "merged", false);
+        await change.EnableAsync("disk0", "merged", false);
         await change.FreezeAsync("disk0", "frozen");
         await change.AddAsync("disk0", "added", null, true, false);
         await change.AddAsync("disk0", "removed", null, true, false);

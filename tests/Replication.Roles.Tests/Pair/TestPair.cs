@@ -18,6 +18,7 @@ internal sealed class TestPair : IAsyncDisposable
 
     private readonly TempDirectory _directory = new();
     private int _primaryLife; // how often it has been killed
+    private int _secondaryLife; // likewise
     private readonly Dictionary<string, MemoryNode[]> _secondaries = []; // the disks of every machine that has been the secondary
     private string _secondary = ""; // the machine that is it now
     private readonly BlockingWorkers _workers = new("test", 2);
@@ -52,6 +53,9 @@ internal sealed class TestPair : IAsyncDisposable
 
     /// <summary>Targets of backups, by name; either node may open each of them.</summary>
     public Dictionary<string, MemoryNode> Targets { get; } = [];
+
+    /// <summary>Opens the targets of backups instead; null: they are <see cref="Targets"/>.</summary>
+    public Func<BackupCommand, long, CancellationToken, ValueTask<IBackupTarget>>? OpenTarget { get; init; }
 
     public MemoryNode[] PrimaryDisks { get; }
     public MemoryNode[] SecondaryDisks { get; private set; }
@@ -147,6 +151,38 @@ internal sealed class TestPair : IAsyncDisposable
         await OpenPrimaryAsync();
     }
 
+    /// <summary>
+    /// The secondary is killed at this instant and opened again on what it has left: a copy of its state, its overlays and its disks. The dead one is cut off
+    /// from everybody before it can do more.
+    /// </summary>
+    /// <param name="whenDead">Runs when the dead one can reach nobody any more, before its memory is given back.</param>
+    public async Task KillSecondaryAsync(Func<Task>? whenDead = null)
+    {
+        string[] left = [Options(NodeRole.Secondary).StateDirectory, _directory[OverlayName]];
+        _secondaryLife++;
+        string[] found = [Options(NodeRole.Secondary).StateDirectory, _directory[OverlayName]];
+        for (int i = 0; i < left.Length; i++)
+        {
+            Directory.CreateDirectory(found[i]);
+            foreach (string file in Directory.EnumerateFiles(left[i]))
+                await CopyLockedAsync(file, Path.Combine(found[i], Path.GetFileName(file)));
+        }
+
+        for (int i = 0; i < SecondaryDisks.Length; i++)
+        {
+            var disk = new MemoryNode(SecondaryDisks[i].LengthBytes, SecondaryDisks[i].Name);
+            await disk.WriteAsync(0, SecondaryDisks[i].Snapshot());
+            SecondaryDisks[i] = disk;
+        }
+
+        ToSecondary.Target = null;
+        Transport.Cut("the secondary has been killed");
+        if (whenDead is not null)
+            await whenDead();
+        await Secondary!.DisposeAsync();
+        await OpenSecondaryAsync();
+    }
+
     /// <summary>What the primary's disks have marked, all together.</summary>
     public long DirtyBytes() => Primary.GetStatus().Disks.Sum(disk => disk.DirtyBytes);
 
@@ -162,7 +198,7 @@ internal sealed class TestPair : IAsyncDisposable
     {
         await Secondary!.DisposeAsync();
         Directory.Delete(Options(NodeRole.Secondary).StateDirectory, recursive: true);
-        Directory.Delete(_directory[$"overlay{_secondary}"], recursive: true);
+        Directory.Delete(_directory[OverlayName], recursive: true);
         await OpenSecondaryAsync();
     }
 
@@ -227,8 +263,12 @@ internal sealed class TestPair : IAsyncDisposable
 
     private MemoryNode[] BlankDisks() => [.. PrimaryDisks.Select(disk => new MemoryNode(disk.LengthBytes, disk.Name, fill: 0x77))];
 
+    private string OverlayName => $"overlay{_secondary}{Life(_secondaryLife)}";
+
+    private static string Life(int life) => life > 0 ? $"-{life}" : "";
+
     private string StateName(NodeRole role) =>
-        role == NodeRole.Secondary ? $"state-{role}{_secondary}" : _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}";
+        role == NodeRole.Secondary ? $"state-{role}{_secondary}{Life(_secondaryLife)}" : _primaryLife > 0 ? $"state-{role}-{_primaryLife}" : $"state-{role}";
 
     private NodeOptions Options(NodeRole role, string group = "vm1") => new()
     {
@@ -237,7 +277,7 @@ internal sealed class TestPair : IAsyncDisposable
         StateDirectory = _directory[StateName(role)],
         InitialRole = role,
         Disks = [.. PrimaryDisks.Select((_, i) => new DiskOptions($"disk{i}", $"disk{i}"))],
-        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory[$"overlay{_secondary}"], BlockBytes, OverlayLimit, OverlayLimit / 4 * 3) : null,
+        Overlay = role == NodeRole.Secondary ? new OverlayOptions(_directory[OverlayName], BlockBytes, OverlayLimit, OverlayLimit / 4 * 3) : null,
         Mirror = new MirrorOptions(Acknowledge, TimeSpan.FromSeconds(2), WindowBytes, AllowPlain: false) { Resync = Resync },
         Peer = new PeerOptions("secondary", "secondary-mirror", TimeSpan.FromSeconds(30)),
         OwnControl = role == NodeRole.Primary ? "primary" : "secondary",
@@ -251,10 +291,11 @@ internal sealed class TestPair : IAsyncDisposable
         ConnectPeer = _ => link,
         ConnectMirror = _ => Transport,
         OpenDisk = disk => disks.Single(node => node.Name == disk.Name),
-        OpenTarget = (command, _, _) => new ValueTask<IBackupTarget>(new MemoryTarget(Targets[command.Target])),
         Decorate = faults.Decorate,
         Time = Time,
         BootId = () => Boot,
+        SmallestClusterBytes = BlockBytes,
+        OpenTarget = OpenTarget ?? ((command, _, _) => new ValueTask<IBackupTarget>(new MemoryTarget(Targets[command.Target]))),
         OpenFiles = path => OpenFiles?.Invoke(Path.GetFileName(path)) ?? new FileStore(path, _workers),
     };
 }

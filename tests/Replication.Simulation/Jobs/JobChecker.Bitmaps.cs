@@ -62,7 +62,8 @@ internal sealed partial class JobChecker
 
     private bool IsNew(TransactionAction action) => action is TransactionAction.BitmapAdd add && _files.Entries.ContainsKey((add.Device, add.Name));
 
-    private static BitmapFiles.Entry? EntryOf(BitmapFiles files, BitmapModel bitmap) => files.Entries.GetValueOrDefault(($"disk{bitmap.Disk}", bitmap.Name));
+    private BitmapFiles.Entry? EntryOf(BitmapFiles files, BitmapModel bitmap) => files.Entries.GetValueOrDefault(
+        (_host == _pair.Primary ? $"disk{bitmap.Disk}" : $"disk{bitmap.Disk}.secondary", bitmap.Name));
 
     private void Lose(BitmapModel bitmap, string why)
     {

@@ -80,19 +80,18 @@ internal sealed partial class JobOperator
 
     private Draft DrawBackup(SimulatedHost host, int disk)
     {
-        BackupCommand command = Command(disk) with
+        BackupCommand command = Command(host, disk) with
         {
             Mode = random.Next(2) == 0 ? TargetMode.Existing : TargetMode.AbsolutePaths,
             SpeedBytesPerSecond = random.Next(3) == 0 ? random.Next(4, 400) << 10 : 0,
             OnSourceError = (ErrorPolicy)random.Next(5),
             OnTargetError = (ErrorPolicy)random.Next(5),
-            OnCbwError = random.Next(2) == 0 ? OnCbwError.BreakSnapshot : OnCbwError.BreakGuestWrite,
-            CbwTimeout = random.Next(2) == 0 ? TimeSpan.FromMilliseconds(random.Next(50, 400)) : TimeSpan.Zero,
             AutoFinalize = random.Next(4) != 0,
             AutoDismiss = random.Next(4) != 0,
             MaxWorkers = random.Next(2) == 0 ? 64 : random.Next(1, 4),
             MaxChunkBytes = random.Next(2) == 0 ? 0 : pair.Settings.ClusterBytes * random.Next(1, 4),
         };
+        command = DrawCbw(host, command);
         BitmapModel[] bitmaps = [.. CheckerOf(host).Bitmaps.Where(bitmap => bitmap.Disk == disk)];
         BitmapModel? bitmap = bitmaps.Length == 0 || random.Next(3) == 0 ? null : bitmaps[random.Next(bitmaps.Length)];
         BitmapMode[] modes = [BitmapMode.OnSuccess, BitmapMode.Never, BitmapMode.Always];
@@ -107,17 +106,37 @@ internal sealed partial class JobOperator
         });
     }
 
-    private BackupCommand Command(int disk)
+    private BackupCommand Command(SimulatedHost host, int disk)
     {
         int number = ++_lastJob;
-        return new BackupCommand { Device = $"disk{disk}", Target = $"target{number}", JobId = $"job{number}", Sync = BackupSync.Full };
+        return LimitedCbw(host, new BackupCommand { Device = DeviceOf(host, disk), Target = $"target{number}", JobId = $"job{number}", Sync = BackupSync.Full });
     }
+
+    private BackupCommand DrawCbw(SimulatedHost host, BackupCommand command) => LimitedCbw(host, command with
+    {
+        OnCbwError = random.Next(2) == 0 ? OnCbwError.BreakSnapshot : OnCbwError.BreakGuestWrite,
+        CbwTimeout = random.Next(2) == 0 ? TimeSpan.FromMilliseconds(random.Next(50, 400)) : TimeSpan.Zero,
+    });
+
+    // A secondary's disk is the mirror's, whose writes a backup may neither fail nor keep for longer than half of the deadline, whatever was asked for.
+    private BackupCommand LimitedCbw(SimulatedHost host, BackupCommand command)
+    {
+        TimeSpan most = pair.Settings.Deadline / 2;
+        return host == pair.Primary ? command : command with
+        {
+            OnCbwError = OnCbwError.BreakSnapshot,
+            CbwTimeout = command.CbwTimeout > TimeSpan.Zero && command.CbwTimeout < most ? command.CbwTimeout : most,
+        };
+    }
+
+    // On a secondary a disk's own name is its guest's view.
+    private string DeviceOf(SimulatedHost host, int disk) => host == pair.Primary ? $"disk{disk}" : $"disk{disk}.secondary";
 
     private static Draft DraftBackup(int disk, BackupCommand command) => new(new TransactionAction.Backup(command), disk);
 
     private TransactionAction? DrawBitmapAction(SimulatedHost host, int disk)
     {
-        string device = $"disk{disk}";
+        string device = DeviceOf(host, disk);
         string name = $"b{random.Next(MostNames)}";
         JobChecker checker = CheckerOf(host);
         if (checker.Find(disk, name) is null)

@@ -16,11 +16,9 @@ internal sealed partial class JobOperator
         if (checker.IsAsked)
             return;
         int disk = random.Next(host.Disks.Length);
-        BackupCommand command = Command(disk) with
+        BackupCommand command = DrawCbw(host, Command(host, disk)) with
         {
             Sync = BackupSync.None,
-            OnCbwError = random.Next(2) == 0 ? OnCbwError.BreakSnapshot : OnCbwError.BreakGuestWrite,
-            CbwTimeout = random.Next(2) == 0 ? TimeSpan.FromMilliseconds(random.Next(50, 400)) : TimeSpan.Zero,
             Bitmap = random.Next(2) == 0 ? checker.Bitmaps.FirstOrDefault(bitmap => bitmap.Disk == disk)?.Name : null,
         };
         var transaction = new BackupTransaction([new TransactionAction.Backup(command)], isGrouped: false);

@@ -79,7 +79,7 @@ internal sealed partial class JobOperator(Pair pair, Random random, Action<strin
     public void RestoreByBitmaps(SimulatedHost host, int disk)
     {
         if (CheckerOf(host).Bitmaps.FirstOrDefault(bitmap => bitmap.Disk == disk && bitmap.Stopped is null) is { } bitmap)
-            Transact(host, [DraftBackup(disk, Command(disk) with { Sync = BackupSync.Incremental, Bitmap = bitmap.Name })], isGrouped: false, mustSucceed: true);
+            Transact(host, [DraftBackup(disk, Command(host, disk) with { Sync = BackupSync.Incremental, Bitmap = bitmap.Name })], isGrouped: false, mustSucceed: true);
     }
 
     /// <summary>A target of this host fails or hangs; false: none is in use.</summary>
