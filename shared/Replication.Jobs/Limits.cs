@@ -62,6 +62,9 @@ internal static class Limits
     /// <summary>How long a guest's write waits for its old content to be kept for a reader: guests give their disks up after 30 s.</summary>
     public static readonly TimeSpan FleeceCbwTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>Connections to one fleecing export: copying programs make some each, and a guest that comes back must find one of the listener's 100.</summary>
+    public const int FleeceReaders = 16;
+
     /// <summary>Fleecing exports at once: each is a job with its target, and a name in every listing.</summary>
     public const int Fleeces = 64;
 

@@ -92,6 +92,7 @@ internal sealed class Fleece(Fleeces owner, FleeceCommand command)
         {
             ReadOnly = !command.SaysWritable,
             TakesTrim = true,
+            MaxConnections = Limits.FleeceReaders,
             Description = $"disk {command.Device} as it was at {OpenedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z",
             Contexts = contexts,
         };

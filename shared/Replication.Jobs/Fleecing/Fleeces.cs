@@ -94,7 +94,7 @@ public sealed partial class Fleeces : IAsyncDisposable
         await fleece.Transaction!.Ended.WaitAsync(cancellationToken);
         if (isDone && !fleece.HasSucceeded)
             throw fleece.Broken is { } broken ? GivenUp(name, broken) : Refused($"fleece '{name}' was closed by somebody else, and does not count as read");
-        await RemoveAsync(fleece, FleeceEnd.Closed);
+        await RemoveAsync(fleece, isDone ? FleeceEnd.Done : FleeceEnd.Closed);
     }
 
     /// <summary>Those that clients find now, in order of their opening.</summary>

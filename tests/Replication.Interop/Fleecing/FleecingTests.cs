@@ -147,6 +147,23 @@ public sealed class FleecingTests : InteropTest
     }
 
     [Fact(Timeout = TestTimeoutMs)]
+    public async Task What_a_reader_discards_makes_room_and_is_denied_and_nothing_can_be_written()
+    {
+        Pair pair = await StartNodesAsync();
+        JsonElement fleece = await OpenAsync(pair, "disk0", "--says-writable");
+        await QemuIo.RunAsync(Uri(pair.Primary, "disk0"), "write -P 0x51 0 1M");
+        await QemuIo.RunAsync(Address(fleece), "read -P 0x11 0 1M", "discard 0 512k", "read -P 0x11 512k 15872k");
+        Assert.Equal(512 << 10, Assert.Single((await pair.DoAsync("fleece", "list")).GetProperty("fleeces").EnumerateArray()).GetProperty("heldBytes").GetInt32());
+        foreach (string command in new[] { "read 0 4k", "write -P 1 8M 4k" })
+        {
+            CommandResult denied = await Command.RunAsync(Programs.Require("qemu-io"), ["-f", "raw", "-c", command, Address(fleece)]);
+            Assert.Contains("Operation not permitted", denied.ToString(), StringComparison.Ordinal);
+        }
+
+        await QemuIo.RunAsync(Uri(pair.Primary, "disk0"), "read -P 0x51 0 1M", "read -P 0x11 1M 15M");
+    }
+
+    [Fact(Timeout = TestTimeoutMs)]
     public async Task A_kill_leaves_no_fleece_and_no_file_and_takes_no_mark_from_its_bitmap()
     {
         Pair pair = await StartNodesAsync();

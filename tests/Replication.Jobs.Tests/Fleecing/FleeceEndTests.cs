@@ -139,6 +139,26 @@ public sealed class FleeceEndTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_read_counts_though_the_fleece_is_lost_while_it_is_closed()
+    {
+        await _world.Commands.TransactAsync(false, new TransactionAction.BitmapAdd("disk0", "b0", Cluster));
+        await _world.Disk.FillAsync(0, 4 * Cluster, 0x22);
+        await _world.OpenAsync(s_small with { Bitmap = "b0" });
+        CommandWorld.TestTarget target = _world.Commands.Target("t");
+        target.Deferred.Immediate.Remove(BlockOperation.Write);
+        Task writing = OverwriteAsync(0, 1);
+        // The job has succeeded, and waits for the copy under way.
+        Task closing = _world.Fleeces.CloseAsync("f", isDone: true, default);
+        Assert.False(closing.IsCompleted);
+        _world.Time.Advance(TimeSpan.FromSeconds(10));
+        await writing;
+        await closing.WaitAsync(TestTimeouts.Patience);
+        Assert.Equal("f: done", _world.Told[^1]);
+        Assert.Equal(Cluster, _world.Commands.Bitmap("disk0", "b0").CountBytes);
+        await _world.CheckNothingIsLeftAsync();
+    }
+
+    [Fact]
     public async Task A_lease_that_nobody_renews_closes_it()
     {
         await _world.OpenAsync();

@@ -171,6 +171,13 @@ public sealed class FleecesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task It_leaves_guests_their_connections()
+    {
+        await _world.OpenAsync();
+        Assert.Equal(Limits.FleeceReaders, _world.Export("f").MaxConnections);
+    }
+
+    [Fact]
     public async Task Names_are_checked_before_anything_is_made()
     {
         await _world.OpenAsync();
