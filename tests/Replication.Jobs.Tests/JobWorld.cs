@@ -24,6 +24,9 @@ internal sealed class JobWorld : IJobObserver
     /// <summary>Every job as it was last told of.</summary>
     public Dictionary<string, JobInfo> Last { get; } = [];
 
+    /// <summary>Called behind everything that is told.</summary>
+    public Action OnTold { get; set; } = () => { };
+
     /// <summary>A job on its own, begun.</summary>
     public ScriptedWork Begin(string id, ScriptedWork? work = null, bool autoFinalize = true, bool autoDismiss = true, long speed = 0)
     {
@@ -78,5 +81,6 @@ internal sealed class JobWorld : IJobObserver
     {
         Told.Add(what);
         Last[job.Id] = job;
+        OnTold();
     }
 }

@@ -26,6 +26,11 @@ internal sealed class BackupTargets(HostOptions options, Listeners listeners, Bl
         set => _scriptsServer = value;
     }
 
+    /// <summary>What opening would find; of a node that is named only its own opening can tell.</summary>
+    public async ValueTask<TargetOutlook> CheckAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) => command.TargetIsNode
+        ? new TargetOutlook(command.Target, lengthBytes, 1)
+        : await BackupTarget.CheckAsync(command, lengthBytes, Environment, cancellationToken);
+
     public async ValueTask<IBackupTarget> OpenAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) => command.TargetIsNode
         ? await Graph.OpenTargetAsync(command, lengthBytes, cancellationToken)
         : await BackupTarget.OpenAsync(command, lengthBytes, Environment, cancellationToken);

@@ -7,6 +7,7 @@ using Replication.Control.Journal;
 using Replication.Control.Options;
 using Replication.Control.Peer;
 using Replication.Control.Qmp;
+using Replication.Jobs.Targets;
 using Replication.Nbd;
 using Replication.Roles;
 using Replication.Roles.Mirror;
@@ -114,6 +115,8 @@ internal sealed class RunningNode : IAsyncDisposable
             ConnectMirror = address => new NbdMirrorTransport(NbdAddress.Parse(address)),
             OpenDisk = disks.Take,
             OpenTarget = targets.OpenAsync,
+            CheckTarget = targets.CheckAsync,
+            CompleteSeal = seal => BackupTarget.Complete(seal, workers),
             Decorate = faults is null ? node => node : faults.Decorate,
         }, listeners));
         if (node.Role == NodeRole.Secondary && _options.MissingForSecondary is { } missing)

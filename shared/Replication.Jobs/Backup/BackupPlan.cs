@@ -29,8 +29,13 @@ internal sealed record BackupPlan
 
     public BitmapMode BitmapMode { get; init; }
 
-    /// <summary>Says that the target is whole; called when it has been flushed, before anybody hears of the success. May fail.</summary>
+    /// <summary>
+    /// The target is whole, and says so unless <see cref="Sealed"/> does; called when it has been flushed, before anybody hears of the success. May fail.
+    /// </summary>
     public Func<ValueTask> SealAsync { get; init; } = () => default;
+
+    /// <summary>It is on record that the job has succeeded: the target says that it is whole, if it does not yet.</summary>
+    public Action Sealed { get; init; } = () => { };
 
     /// <summary>Whatever is under way in the target fails, now or soon; see <see cref="JobWork.GiveUp"/>.</summary>
     public Action Cut { get; init; } = () => { };

@@ -47,6 +47,7 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
     public override ValueTask CommitAsync()
     {
         _succeeded = true;
+        plan.Sealed();
         plan.Bitmap?.Commit();
         return default;
     }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Replication.Block.State;
+using Replication.Jobs.Commands;
 
 namespace Replication.Jobs.Bitmaps;
 
@@ -18,6 +19,9 @@ internal sealed partial record BitmapCatalogue(Guid BootId, long NextFile, IRead
     private static ReadOnlySpan<byte> Magic => "COLOBMPS"u8;
 
     public static BitmapCatalogue Empty { get; } = new(default, 1, []);
+
+    /// <summary>Seals of targets that a decision has left to be done.</summary>
+    public IReadOnlyList<TargetSeal> Seals { get; init; } = [];
 
     public byte[] Encode() => SealedFile.Encode(Magic, Version, JsonSerializer.SerializeToUtf8Bytes(this, Json.Default.BitmapCatalogue));
 

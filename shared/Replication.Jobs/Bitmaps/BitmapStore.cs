@@ -3,6 +3,7 @@ using Replication.Block.Bitmaps;
 using Replication.Block.Files;
 using Replication.Block.Snapshots;
 using Replication.Block.State;
+using Replication.Jobs.Commands;
 
 namespace Replication.Jobs.Bitmaps;
 
@@ -28,6 +29,7 @@ public sealed partial class BitmapStore : IAsyncDisposable
     private readonly Dictionary<string, BitmapRecorder> _recorders = [];
     private readonly Lock _sync = new(); // guards _bitmaps, for who looks
     private readonly Lock _recording = new(); // held while the catalogue is replaced; before _sync
+    private readonly List<TargetSeal> _seals = []; // guarded by _recording; decided, and not known to be done
     private long _nextFile;
 
     private BitmapStore(IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable)
@@ -52,6 +54,7 @@ public sealed partial class BitmapStore : IAsyncDisposable
             ? BitmapCatalogue.Decode(encoded, Path.Combine(files.Path, BitmapCatalogue.FileName))
             : BitmapCatalogue.Empty;
         store._nextFile = catalogue.NextFile;
+        store._seals.AddRange(catalogue.Seals);
         bool isTrusted = durable || catalogue.BootId == bootId;
         foreach (BitmapCatalogue.Entry entry in catalogue.Bitmaps)
         {
@@ -90,6 +93,43 @@ public sealed partial class BitmapStore : IAsyncDisposable
 
     /// <summary>Begins a change; see <see cref="BitmapChange"/>.</summary>
     internal BitmapChange Begin() => new(this, [.. _bitmaps]);
+
+    /// <summary>Seals of targets whose transaction has succeeded, and that a kill may have left undone.</summary>
+    public IReadOnlyList<TargetSeal> Seals
+    {
+        get
+        {
+            lock (_recording)
+                return [.. _seals];
+        }
+    }
+
+    /// <summary>It has been done; the next record does not name it any more.</summary>
+    public void Sealed(TargetSeal seal)
+    {
+        lock (_recording)
+            _seals.Remove(seal);
+    }
+
+    /// <summary>Puts on record that these give way to their successors, and these targets are whole: all of them or, where it fails, none.</summary>
+    /// <exception cref="IOException">It could not be recorded.</exception>
+    internal void Decide(IReadOnlyList<FrozenBitmap> bitmaps, IReadOnlyList<TargetSeal> seals)
+    {
+        lock (_recording)
+        {
+            int before = _seals.Count;
+            _seals.AddRange(seals);
+            try
+            {
+                Decide(bitmaps);
+            }
+            catch
+            {
+                _seals.RemoveRange(before, seals.Count);
+                throw;
+            }
+        }
+    }
 
     /// <summary>Puts on record that these give way to their successors, all of them or, where it fails, none.</summary>
     /// <exception cref="IOException">It could not be recorded.</exception>
@@ -180,7 +220,7 @@ public sealed partial class BitmapStore : IAsyncDisposable
             _files.SyncNames();
         var entries = new List<BitmapCatalogue.Entry>(_others);
         entries.AddRange(bitmaps.Select(bitmap => bitmap.Entry).OfType<BitmapCatalogue.Entry>());
-        _files.Replace(BitmapCatalogue.FileName, new BitmapCatalogue(_bootId, Volatile.Read(ref _nextFile), entries).Encode());
+        _files.Replace(BitmapCatalogue.FileName, new BitmapCatalogue(_bootId, Volatile.Read(ref _nextFile), entries) { Seals = [.. _seals] }.Encode());
         foreach ((DirtyBitmap bitmap, BitmapCatalogue.Entry? entry) in bitmaps)
             bitmap.OnRecord = entry;
     }

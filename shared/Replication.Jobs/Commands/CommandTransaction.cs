@@ -11,6 +11,7 @@ internal sealed class CommandTransaction(
     private readonly List<OpenBackup> _backups = []; // in order of their actions
     private readonly List<JobTransaction> _jobs = [];
     private readonly List<FrozenBitmap> _frozen = []; // of the one job transaction of a grouped one
+    private readonly GroupSeals? _seals = isGrouped ? new GroupSeals(bitmaps) : null;
     private BitmapChange? _change;
     private bool _isInForce;
     private int _prepared; // how many of the backups have a job
@@ -103,7 +104,7 @@ internal sealed class CommandTransaction(
         FrozenBitmap? frozen = (command.Fleece?.Command.Bitmap ?? command.Bitmap) is { } name ? await _change!.FreezeAsync(command.Device, name) : null;
         DiskMoment moment = backup.TakeMoment();
         (JobOptions options, JobWork work) = backup.Prepare(
-            frozen, epoch, claims, buffers, command.UseCopyRange ? host.OffloadBetween(moment.Source, backup.Target!.Node) : null, time);
+            frozen, epoch, claims, _seals, buffers, command.UseCopyRange ? host.OffloadBetween(moment.Source, backup.Target!.Node) : null, time);
         JobTransaction transaction = TransactionFor(frozen);
         command.Fleece?.Transaction = transaction;
         engine.Create(transaction, options, work);
@@ -121,8 +122,9 @@ internal sealed class CommandTransaction(
         {
             _jobs.Add(engine.CreateTransaction(() =>
             {
-                if (decided.Count > 0)
-                    bitmaps.Decide(decided);
+                IReadOnlyList<TargetSeal> seals = _seals?.Pending ?? [];
+                if (decided.Count > 0 || seals.Count > 0)
+                    bitmaps.Decide(decided, seals);
                 return default;
             }));
         }

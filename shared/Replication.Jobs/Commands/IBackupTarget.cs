@@ -24,4 +24,18 @@ public interface IBackupTarget : IAsyncDisposable
     /// <summary>Everything is in it and has been flushed: from here on it says that it is whole.</summary>
     /// <exception cref="BlockException">It does not.</exception>
     ValueTask SealAsync();
+
+    /// <summary>
+    /// The same in two steps, for who decides in between: everything is in it, and it is left to <see cref="CompleteSeal"/> to say so. Null: it says so already,
+    /// or never will.
+    /// </summary>
+    /// <exception cref="BlockException">It is not whole.</exception>
+    async ValueTask<TargetSeal?> PrepareSealAsync()
+    {
+        await SealAsync();
+        return null;
+    }
+
+    /// <summary>False: it could not be said now.</summary>
+    bool CompleteSeal() => true;
 }

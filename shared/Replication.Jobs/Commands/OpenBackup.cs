@@ -80,7 +80,7 @@ internal sealed class OpenBackup
 
     /// <summary>The job's options, and its work; its point in time is in force from <see cref="Begin"/> on.</summary>
     public (JobOptions Options, JobWork Work) Prepare(
-        FrozenBitmap? frozen, ulong epoch, Claims claims, CopyBuffers buffers, CopyOffload? offload, TimeProvider time)
+        FrozenBitmap? frozen, ulong epoch, Claims claims, GroupSeals? seals, CopyBuffers buffers, CopyOffload? offload, TimeProvider time)
     {
         BlockNode source = Moment!.Source;
         BlockBitmap wanted = Wanted(frozen);
@@ -99,7 +99,8 @@ internal sealed class OpenBackup
             OnTargetError = Command.OnTargetError,
             Bitmap = frozen,
             BitmapMode = Command.BitmapMode ?? BitmapMode.OnSuccess,
-            SealAsync = Target.SealAsync,
+            SealAsync = seals is null ? Target.SealAsync : () => seals.PrepareAsync(Target),
+            Sealed = () => seals?.Complete(Target),
             Cut = Target.Cut,
             CloseAsync = () => CloseAsync(claims),
         };

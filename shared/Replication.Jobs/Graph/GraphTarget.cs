@@ -18,7 +18,13 @@ internal sealed class GraphTarget(BlockGraph graph, GraphNode node, BackupTarget
 
     public string Identity => target.Identity;
 
+    public void Cut() => target.Cut();
+
     public ValueTask SealAsync() => target.SealAsync();
+
+    public ValueTask<TargetSeal?> PrepareSealAsync() => target.PrepareSealAsync();
+
+    public bool CompleteSeal() => target.CompleteSeal();
 
     public void Show(PointInTime pointInTime)
     {

@@ -72,6 +72,21 @@ public sealed class BackupTarget : IBackupTarget
         }
     }
 
+    /// <summary>What <see cref="OpenAsync(BackupCommand, long, TargetEnvironment, CancellationToken)"/> would find; changes nothing.</summary>
+    /// <exception cref="JobException">In one line, why it would refuse.</exception>
+    public static async Task<TargetOutlook> CheckAsync(
+        BackupCommand command, long lengthBytes, TargetEnvironment environment, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await new TargetOpener(TargetDescription.Of(command, lengthBytes), environment).CheckAsync(cancellationToken);
+        }
+        catch (TargetException e)
+        {
+            throw new JobException(JobErrorClass.GenericError, e.Message, e) { Kind = JobErrorKind.Failed };
+        }
+    }
+
     /// <summary>Whether a backup to this file has begun and has not been completed.</summary>
     public static bool IsIncomplete(string path) => IncompleteMarker.IsPresent(Path.GetFullPath(path));
 
@@ -81,9 +96,25 @@ public sealed class BackupTarget : IBackupTarget
     /// <exception cref="BlockException">The target could not make it durable, or its mark could not be removed: it stays marked.</exception>
     public async ValueTask SealAsync()
     {
+        await PrepareSealAsync();
+        try
+        {
+            _marker?.Remove();
+        }
+        catch (Exception e) when (IsFileTrouble(e))
+        {
+            throw StaysMarked(e);
+        }
+
+        _marker = null;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TargetSeal?> PrepareSealAsync()
+    {
         await Node.FlushAsync();
         if (_marker is not { } marker)
-            return;
+            return null;
         try
         {
             if (ClosesWhenSealed)
@@ -91,16 +122,42 @@ public sealed class BackupTarget : IBackupTarget
                 _isClosed = true;
                 await _closeAsync();
             }
-
-            marker.Remove();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsFileTrouble(e))
         {
-            throw new BlockException(
-                BlockErrorKind.Io, Node.Name, BlockOperation.Flush, default, $"is whole, but stays marked as incomplete: {e.Message}", inner: e);
+            throw StaysMarked(e);
         }
 
-        _marker = null;
+        return marker.Seal;
+    }
+
+    /// <inheritdoc/>
+    public bool CompleteSeal()
+    {
+        try
+        {
+            _marker?.Remove();
+            _marker = null;
+            return true;
+        }
+        catch (Exception e) when (IsFileTrouble(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A decision that is on record has left this to be done: at the node's start. False: it could not be done now either.</summary>
+    public static bool Complete(TargetSeal seal, BlockingWorkers workers)
+    {
+        try
+        {
+            IncompleteMarker.Complete(seal, workers);
+            return true;
+        }
+        catch (Exception e) when (IsFileTrouble(e))
+        {
+            return false;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -117,4 +174,9 @@ public sealed class BackupTarget : IBackupTarget
             // It is closed. What its image lacks is said by the mark, or nobody wants the image any more.
         }
     }
+
+    private static bool IsFileTrouble(Exception e) => e is IOException or UnauthorizedAccessException;
+
+    private BlockException StaysMarked(Exception e) => new(
+        BlockErrorKind.Io, Node.Name, BlockOperation.Flush, default, $"is whole, but stays marked as incomplete: {e.Message}", inner: e);
 }

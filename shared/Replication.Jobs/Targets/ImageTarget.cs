@@ -37,6 +37,41 @@ internal sealed class ImageTarget(string path, FileKind? kind, string format, Ta
         return await StartAsync(images, info, lengthBytes, cancellationToken);
     }
 
+    /// <summary>Refuses what opening would refuse; an image that would be made is made elsewhere, and goes. Returns the cluster.</summary>
+    public async Task<int> CheckAsync(CancellationToken cancellationToken)
+    {
+        QemuPrograms.Find("qemu-nbd", description.Target, environment);
+        var images = new QemuImg(description.Target, environment);
+        if (kind is not null)
+            await RawTarget.CheckUsableAsync(path, kind, description, environment, isKept: false);
+        ImageInfo info = description.Mode == TargetMode.Existing
+            ? await images.InfoAsync(path, format, cancellationToken)
+            : await TryToMakeAsync(images, cancellationToken);
+        return info.LengthBytes == description.LengthBytes
+            ? info.ClusterBytes
+            : throw TargetException.WrongLength(description.Target, info.LengthBytes, description.LengthBytes);
+    }
+
+    private async Task<ImageInfo> TryToMakeAsync(QemuImg images, CancellationToken cancellationToken)
+    {
+        // A backing file is looked for from the image's directory on.
+        string? backing = description.BackingFile is { } file && !file.Contains(':', StringComparison.Ordinal)
+            ? Path.Combine(Path.GetDirectoryName(path)!, file)
+            : description.BackingFile;
+        string directory = Path.Combine(environment.SocketDirectory, $"replication-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            string image = Path.Combine(directory, "image");
+            await images.CreateAsync(image, format, description with { BackingFile = backing }, cancellationToken);
+            return await images.InfoAsync(image, format, cancellationToken);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     private async Task LengthenAsync(QemuImg images, long lengthBytes, CancellationToken cancellationToken)
     {
         bool isUnchanged = description.Mode == TargetMode.Existing;

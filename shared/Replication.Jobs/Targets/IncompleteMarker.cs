@@ -1,5 +1,7 @@
 using System.Text;
+using Replication.Block;
 using Replication.Block.Files;
+using Replication.Jobs.Commands;
 
 namespace Replication.Jobs.Targets;
 
@@ -18,6 +20,7 @@ internal sealed class IncompleteMarker
     private readonly FileStore _directory;
     private readonly string _name;
     private bool _wasThere;
+    private string _text = "";
 
     private IncompleteMarker(FileStore directory, string name) => (_directory, _name) = (directory, name);
 
@@ -28,12 +31,28 @@ internal sealed class IncompleteMarker
     public static IncompleteMarker Of(string targetPath, TargetEnvironment environment) =>
         new(new FileStore(Path.GetDirectoryName(targetPath)!, environment.Workers), Path.GetFileName(targetPath) + Suffix);
 
+    /// <summary>What removing it takes, for who has to do so later.</summary>
+    public TargetSeal Seal => new(Path.Combine(_directory.Path, _name), _text);
+
+    /// <summary>Removes one that another run of the node has set, unless it is not that one any more.</summary>
+    public static void Complete(TargetSeal seal, BlockingWorkers workers)
+    {
+        if (Path.GetDirectoryName(seal.MarkerPath) is not { } path || !Directory.Exists(path))
+            return;
+        var directory = new FileStore(path, workers);
+        string name = Path.GetFileName(seal.MarkerPath);
+        if (directory.Read(name) is not { } content || Encoding.UTF8.GetString(content) != seal.Text)
+            return;
+        directory.Delete(name);
+        directory.SyncNames();
+    }
+
     /// <summary>Sets it, durably.</summary>
     public void Set(DateTimeOffset now)
     {
         _wasThere = _directory.Read(_name) is not null;
-        string text = $"A backup into the file beside this one began at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and has not been completed.\n";
-        _directory.Replace(_name, Encoding.UTF8.GetBytes(text));
+        _text = $"A backup into the file beside this one began at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z and has not been completed ({Guid.NewGuid():N}).\n";
+        _directory.Replace(_name, Encoding.UTF8.GetBytes(_text));
     }
 
     /// <summary>The target is whole, and is on stable storage.</summary>

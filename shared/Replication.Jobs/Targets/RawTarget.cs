@@ -27,6 +27,39 @@ internal static class RawTarget
         }
     }
 
+    /// <summary>Refuses what opening would refuse. Returns the unit of allocation.</summary>
+    public static async Task<int> CheckAsync(string path, FileKind? kind, TargetDescription description, TargetEnvironment environment)
+    {
+        if (description.BackingFile is not null)
+            throw new TargetException(description.Target, TargetTrouble.NotSupported, "a raw image has no backing file");
+        if (kind is not null)
+            await CheckUsableAsync(path, kind, description, environment, isKept: kind == FileKind.BlockDevice || description.Mode == TargetMode.Existing);
+        return Limits.ClusterBytes;
+    }
+
+    /// <summary>Opens, locks and closes what is there.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="kind">What it is.</param>
+    /// <param name="description">What was asked for.</param>
+    /// <param name="environment">The node's.</param>
+    /// <param name="isKept">Its length counts, for it is not made anew.</param>
+    public static async Task CheckUsableAsync(
+        string path, FileKind? kind, TargetDescription description, TargetEnvironment environment, bool isKept)
+    {
+        try
+        {
+            await using RawFile node = kind == FileKind.BlockDevice
+                ? RawFile.OpenDevice(description.Target, path, environment.Workers)
+                : RawFile.Open(description.Target, path, environment.Workers);
+            if (isKept && node.LengthBytes != description.LengthBytes)
+                throw TargetException.WrongLength(description.Target, node.LengthBytes, description.LengthBytes);
+        }
+        catch (DiskOpenException e)
+        {
+            throw new TargetException(description.Target, TroubleOf(e.Errno), e.Reason, e);
+        }
+    }
+
     private static BackupTarget OpenDevice(string path, TargetDescription description, TargetEnvironment environment)
     {
         RawFile node = RawFile.OpenDevice(description.Target, path, environment.Workers);

@@ -11,24 +11,57 @@ internal sealed class TargetOpener(TargetDescription description, TargetEnvironm
 
     private string Target => description.Target;
 
+    private bool IsAddress => Target.Contains("://", StringComparison.Ordinal);
+
     public async Task<BackupTarget> OpenAsync(CancellationToken cancellationToken)
+    {
+        RequireSense();
+        if (IsAddress)
+            return await new NbdTarget(description, environment).OpenAsync(cancellationToken);
+        (string path, FileKind? kind, string format) = await FindAsync(cancellationToken);
+        if (format == RawTarget.Format)
+            return RawTarget.Open(path, kind, description, environment);
+        return await new ImageTarget(path, kind, format, description, environment).OpenAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// What <see cref="OpenAsync"/> would find; nothing is made and nothing is changed. A server is connected to: one that serves one client and ends is used up.
+    /// </summary>
+    public async Task<TargetOutlook> CheckAsync(CancellationToken cancellationToken)
+    {
+        RequireSense();
+        if (IsAddress)
+        {
+            await using BackupTarget target = await new NbdTarget(description, environment).OpenAsync(cancellationToken);
+            return new TargetOutlook(target.Identity, target.Node.LengthBytes, target.ClusterBytes);
+        }
+
+        (string path, FileKind? kind, string format) = await FindAsync(cancellationToken);
+        int clusterBytes = format == RawTarget.Format
+            ? await RawTarget.CheckAsync(path, kind, description, environment)
+            : await new ImageTarget(path, kind, format, description, environment).CheckAsync(cancellationToken);
+        return new TargetOutlook(
+            kind is null ? path : FileIdentity.Resolve(path), description.LengthBytes, Math.Max(Limits.ClusterBytes, clusterBytes));
+    }
+
+    private void RequireSense()
     {
         if (description.LengthBytes <= 0)
             throw Refused(TargetTrouble.WrongLength, $"a disk of {description.LengthBytes} bytes cannot be backed up");
         if (description is { BackingFile: not null, BackingIsNode: true })
             throw Refused(TargetTrouble.NotSupported, "a backing file and a backing node exclude each other");
-        if (Target.Contains("://", StringComparison.Ordinal))
-            return await new NbdTarget(description, environment).OpenAsync(cancellationToken);
         if (Target.Length == 0)
             throw Refused(TargetTrouble.Missing, "no path is given");
+    }
+
+    private async Task<(string Path, FileKind? Kind, string Format)> FindAsync(CancellationToken cancellationToken)
+    {
         string path = Path.GetFullPath(Target);
         FileKind? kind = Look(path);
         ImageInfo? probed = await ProbeAsync(path, kind, cancellationToken);
         string format = description.Format ?? probed?.Format ?? RawTarget.Format;
         RequireCompressible(format);
-        if (format == RawTarget.Format)
-            return RawTarget.Open(path, kind, description, environment);
-        return await new ImageTarget(path, kind, format, description, environment).OpenAsync(cancellationToken);
+        return (path, kind, format);
     }
 
     /// <summary>What is there; null: nothing, and that is as it should be.</summary>

@@ -35,6 +35,12 @@ public sealed record NodeServices
     public Func<BackupCommand, long, CancellationToken, ValueTask<IBackupTarget>> OpenTarget { get; init; } = (command, _, _) =>
         throw new JobException(JobErrorClass.GenericError, $"{command.Target}: this node has no way to a target");
 
+    /// <summary>What opening a target would find, and why it would be refused; changes nothing. Null: nobody can tell.</summary>
+    public Func<BackupCommand, long, CancellationToken, ValueTask<TargetOutlook>>? CheckTarget { get; init; }
+
+    /// <summary>Says of a target that it is whole, which a kill has left to be done. False: it could not be said.</summary>
+    public Func<TargetSeal, bool> CompleteSeal { get; init; } = _ => true;
+
     /// <summary>The smallest unit of copying of a backup, QEMU's; a power of two. A simulator's disks are smaller.</summary>
     public int SmallestClusterBytes { get; init; } = 64 << 10;
 

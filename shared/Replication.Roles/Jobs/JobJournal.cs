@@ -14,15 +14,10 @@ internal sealed class JobJournal(INodeJournal journal) : IJobObserver
 
     public void Completed(JobInfo job)
     {
-        if (job.Failure is not { } failure)
-        {
+        if (job.Failure is { } failure)
+            Publish(EventTypes.JobCompleted, job, ("errno", failure.Errno), ("message", failure.Message));
+        else
             Publish(EventTypes.JobCompleted, job);
-            return;
-        }
-
-        journal.Publish(
-            EventTypes.JobCompleted, ("job", job.Id), ("jobType", Word(job.Type)), ("offsetBytes", job.OffsetBytes), ("lengthBytes", job.LengthBytes),
-            ("speed", job.SpeedBytesPerSecond), ("errno", failure.Errno), ("message", failure.Message));
     }
 
     public void Cancelled(JobInfo job) => Publish(EventTypes.JobCancelled, job);
@@ -30,8 +25,17 @@ internal sealed class JobJournal(INodeJournal journal) : IJobObserver
     public void Failed(JobInfo job, BlockOperation operation, ErrorAction action) =>
         journal.Publish(EventTypes.JobError, ("job", job.Id), ("operation", Word(operation)), ("action", Word(action)));
 
-    private void Publish(string type, JobInfo job) => journal.Publish(
-        type, ("job", job.Id), ("jobType", Word(job.Type)), ("offsetBytes", job.OffsetBytes), ("lengthBytes", job.LengthBytes), ("speed", job.SpeedBytesPerSecond));
+    private void Publish(string type, JobInfo job, params ReadOnlySpan<(string Name, object Value)> more)
+    {
+        List<(string Name, object Value)> fields =
+        [
+            ("job", job.Id), ("jobType", Word(job.Type)), ("offsetBytes", job.OffsetBytes), ("lengthBytes", job.LengthBytes), ("speed", job.SpeedBytesPerSecond),
+        ];
+        // Of which checkpoint a backup is worth something beside the other disks' and the other node's.
+        if (job.Backup is { } backup)
+            fields.Add(("epoch", backup.Epoch));
+        journal.Publish(type, [.. fields, .. more]);
+    }
 
     private static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

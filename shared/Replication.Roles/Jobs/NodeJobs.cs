@@ -75,6 +75,14 @@ public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
             devices.TryAdd(options.Name, disk.Node);
         BitmapStore bitmaps = await BitmapStore.OpenAsync(
             context.State.Directory.Files, devices, services.BootId(), context.Options.Durability == Durability.Power);
+        foreach (TargetSeal seal in bitmaps.Seals)
+        {
+            if (services.CompleteSeal(seal))
+                bitmaps.Sealed(seal);
+            else
+                context.Log.Warn($"{seal.MarkerPath} could not be removed: the backup beside it is whole all the same");
+        }
+
         return new NodeJobs(context, services, watched, standstill, bitmaps);
     }
 
@@ -87,6 +95,11 @@ public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
 
     ValueTask<IBackupTarget> IJobHost.OpenTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) =>
         _services.OpenTarget(command, lengthBytes, cancellationToken);
+
+    ValueTask<TargetOutlook> IJobHost.CheckTargetAsync(BackupCommand command, long lengthBytes, CancellationToken cancellationToken) =>
+        _services.CheckTarget is { } check
+            ? check(command, lengthBytes, cancellationToken)
+            : new(new TargetOutlook(command.Target, lengthBytes, _services.SmallestClusterBytes));
 
     /// <summary>Cancels what runs, and closes the bitmaps. The role has ended: nobody writes any more.</summary>
     public async ValueTask DisposeAsync()

@@ -46,13 +46,49 @@ internal sealed class CommandWorld : IJobHost
 
     IReadOnlyList<JobDisk> IJobHost.Disks => [.. _disks.Values.Select(disk => disk.Job)];
 
-    public static async Task<CommandWorld> CreateAsync(params string[] disks)
+    /// <summary>Called at every step that may change what a kill leaves.</summary>
+    public Action OnStep
+    {
+        get => Jobs.OnTold;
+        set
+        {
+            Jobs.OnTold = value;
+            _files.Replacing = _ => value();
+        }
+    }
+
+    /// <summary>How often somebody was looked for who copies inside the kernel.</summary>
+    public int OffloadsAsked { get; private set; }
+
+    CopyOffload? IJobHost.OffloadBetween(BlockNode source, BlockNode target)
+    {
+        OffloadsAsked++;
+        return null;
+    }
+
+    public static Task<CommandWorld> CreateAsync(params string[] disks) => CreateAsync(durable: false, disks);
+
+    /// <summary>One whose bitmaps survive a loss of power.</summary>
+    public static Task<CommandWorld> CreateDurableAsync(params string[] disks) => CreateAsync(durable: true, disks);
+
+    /// <summary>What a loss of power at this moment leaves of the state directory; a kill leaves no less.</summary>
+    public LossyFileStore Crash(Random random) => _files.Crash(random);
+
+    /// <summary>The bitmaps that the next run finds there.</summary>
+    public async Task<BitmapStore> ReopenAsync(LossyFileStore files)
+    {
+        var gate = new GroupGate(Jobs.Time);
+        return await BitmapStore.OpenAsync(
+            files, _disks.ToDictionary(disk => disk.Key, disk => new BeforeWriteNode(disk.Key, disk.Value.Memory, gate)), _boot, durable: true);
+    }
+
+    private static async Task<CommandWorld> CreateAsync(bool durable, string[] disks)
     {
         var world = new CommandWorld();
         foreach (string name in disks)
             world._disks.Add(name, new TestDisk(name, world.Gate));
         world.Bitmaps = await BitmapStore.OpenAsync(
-            world._files, world._disks.ToDictionary(disk => disk.Key, disk => disk.Value.Job.Node), world._boot, durable: false);
+            world._files, world._disks.ToDictionary(disk => disk.Key, disk => disk.Value.Job.Node), world._boot, durable);
         world.Commands = new JobCommands(world.Jobs.Engine, world.Bitmaps, world, world.Gate, world.Jobs.Time);
         return world;
     }
@@ -68,7 +104,7 @@ internal sealed class CommandWorld : IJobHost
     public TestTarget Target(string name, long lengthBytes = LengthBytes)
     {
         if (!_targets.TryGetValue(name, out TestTarget? target))
-            _targets.Add(name, target = new TestTarget(name, lengthBytes));
+            _targets.Add(name, target = new TestTarget(name, lengthBytes) { OnStep = () => OnStep() });
         return target;
     }
 
@@ -153,6 +189,8 @@ internal sealed class CommandWorld : IJobHost
 
         public DeferredNode Deferred { get; }
 
+        public Action OnStep { get; init; } = () => { };
+
         public bool IsOpen { get; set; }
 
         public bool IsSealed { get; private set; }
@@ -174,6 +212,20 @@ internal sealed class CommandWorld : IJobHost
                 Deferred.Immediate.Add(operation);
             foreach (DeferredRequest request in Deferred.Pending)
                 request.Fail();
+        }
+
+        public ValueTask<TargetSeal?> PrepareSealAsync()
+        {
+            OnStep();
+            return new(new TargetSeal(Name, Name));
+        }
+
+        public bool CompleteSeal()
+        {
+            OnStep();
+            IsSealed = true;
+            OnStep();
+            return true;
         }
 
         public ValueTask SealAsync()

@@ -49,6 +49,30 @@ public sealed class IncompleteMarkerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_seal_that_a_kill_has_left_behind_its_decision_is_completed_at_the_next_start_unless_another_backup_has_begun()
+    {
+        TargetSeal seal;
+        await using (BackupTarget target = await _world.OpenAsync(_world.Describe("target")))
+            seal = (await target.PrepareSealAsync())!;
+        Assert.True(BackupTarget.IsIncomplete(_world["target"]));
+        Assert.True(BackupTarget.Complete(seal, _world.Workers));
+        Assert.False(BackupTarget.IsIncomplete(_world["target"]));
+        await using (await _world.OpenAsync(_world.Describe("target", "raw") with { Mode = TargetMode.Existing }))
+            Assert.True(BackupTarget.Complete(seal, _world.Workers));
+        Assert.True(BackupTarget.IsIncomplete(_world["target"]));
+    }
+
+    [Fact]
+    public async Task A_seal_in_two_steps_ends_like_one_in_one()
+    {
+        await using BackupTarget target = await _world.OpenAsync(_world.Describe("target"));
+        Assert.NotNull(await target.PrepareSealAsync());
+        Assert.True(BackupTarget.IsIncomplete(_world["target"]));
+        Assert.True(target.CompleteSeal());
+        Assert.False(BackupTarget.IsIncomplete(_world["target"]));
+    }
+
+    [Fact]
     public async Task A_scratch_target_is_never_marked()
     {
         await using BackupTarget target = await _world.OpenAsync(_world.Describe("target") with { Use = TargetUse.Scratch });
