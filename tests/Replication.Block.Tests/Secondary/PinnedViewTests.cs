@@ -35,6 +35,39 @@ public sealed class PinnedViewTests
     }
 
     [Fact]
+    public async Task A_checkpoint_beside_it_does_nothing_under_its_gate_but_write_the_record()
+    {
+        var done = new List<string>();
+        SecondaryGroup? group = null;
+        await using GroupFixture fixture = await GroupFixture.StartedAsync(prepare: f =>
+        {
+            foreach (string name in (string[])["disk0", "disk0.active", "disk0.hidden", "disk0.active.marks", "disk0.hidden.marks", "record"])
+            {
+                f.Wrap[name] = node => new HookNode(node)
+                {
+                    Before = (operation, _) =>
+                    {
+                        if (group?.Gate.IsShut == true)
+                            done.Add($"{operation} {name}");
+                        return Task.CompletedTask;
+                    },
+                };
+            }
+        });
+        group = fixture.Group;
+        PinnedView pinned = await PinAsync(fixture);
+        for (int block = 0; block < 500; block += 2)
+        {
+            await fixture.Mirror().FillAsync(Blocks(block, 1), 0x21);
+            await fixture.Guest.FillAsync(Blocks(block + 1, 1), 0x31);
+        }
+
+        await fixture.CheckpointAsync();
+        Assert.Equal(["Write record"], done);
+        await pinned.ReleaseAsync();
+    }
+
+    [Fact]
     public async Task Each_of_several_epochs_shows_its_own()
     {
         await using GroupFixture fixture = await GroupFixture.StartedAsync();
