@@ -47,6 +47,9 @@ internal static class Limits
     /// <summary>Between two looks whether it listens yet: a start of the program takes tens of milliseconds.</summary>
     public static readonly TimeSpan ImageOpenStep = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>Memory that such a program keeps for its next requests: more than the 16 of <see cref="CopyBytes"/> that it takes up at once.</summary>
+    public const long ImageKeptBytes = 32 << 20;
+
     /// <summary>How long it may take to close one. What counts was flushed before, so that what is killed then loses nothing of a completed backup.</summary>
     public static readonly TimeSpan ImageCloseDeadline = TimeSpan.FromSeconds(60);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Replication.Nbd;
 
@@ -73,7 +74,11 @@ internal sealed class ImageProcess : IAsyncDisposable
     internal static Process Launch(string program, string socket, string image)
     {
         string[] arguments = ["-c", Script, "sh", program, "--allocation-depth", "--discard=unmap", "--detect-zeroes=unmap", "--socket", socket, image];
-        return Process.Start(QemuPrograms.StartInfo("/bin/sh", arguments))!;
+        ProcessStartInfo info = QemuPrograms.StartInfo("/bin/sh", arguments);
+        // It has memory for each request from the allocator, which would give a MiB back to the kernel each time, and get it in pages to be cleared the next.
+        info.Environment["MALLOC_MMAP_THRESHOLD_"] = (2L * Limits.CopyBytes).ToString(CultureInfo.InvariantCulture);
+        info.Environment["MALLOC_TRIM_THRESHOLD_"] = Limits.ImageKeptBytes.ToString(CultureInfo.InvariantCulture);
+        return Process.Start(info)!;
     }
 
     /// <summary>Kills it, also where it is stopped: what is under way fails, and its end need not be waited for.</summary>
