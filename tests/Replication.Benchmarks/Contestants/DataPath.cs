@@ -40,7 +40,8 @@ internal sealed class DataPath : IQuorumObserver, IMirrorSessionObserver, INbdEx
         (_diskBytes, _create) = (diskBytes, create);
         _primaryDisk = create("primary", diskBytes);
         _secondaryDisk = create("secondary", diskBytes);
-        _disk = new SecondaryDisk("disk0", _secondaryDisk, _secondaryDisk, BlockBytes, _group, power: false, TimeProvider.System);
+        _disk = new SecondaryDisk(
+            "disk0", _secondaryDisk, _secondaryDisk, BlockBytes, _group, power: false, TimeProvider.System, makeRoom: _ => new ValueTask<bool>(false));
         _quorum = new Quorum("quorum0", _primaryDisk, new GuestAdmission(), new GroupGate(TimeProvider.System), this);
         var options = new MirrorSessionOptions { Acknowledge = acknowledge, Deadline = TestTimeouts.Patience };
         _session = new MirrorSession(Guid.NewGuid(), options, this, TimeProvider.System);
