@@ -69,6 +69,27 @@ public sealed class FleecingTests : InteropTest
         await pair.DisksAreEqualAsync();
     }
 
+    [Theory(Timeout = TestTimeoutMs)]
+    [InlineData("disk0")]
+    [InlineData("disk0.secondary")]
+    public async Task What_a_secondary_has_shown_is_read_through_its_promotion(string device)
+    {
+        Programs.Require("fio");
+        Pair pair = await StartPairAsync();
+        await QemuIo.RunAsync(Uri(pair.Primary, "disk0"), "write -P 0x41 1M 1M");
+        await pair.DoAsync("checkpoint");
+        string reference = Reference(pair.Primary);
+        JsonElement fleece = await OpenAsync(pair, [device, "--node", "secondary", "--lease", "none"]);
+        await QemuIo.RunAsync(Uri(pair.Primary, "disk0"), "write -P 0x42 0 2M");
+        await pair.Primary.Process.KillAsync();
+        await pair.DoAsync("failover");
+        await FioAsync(pair.Secondary);
+        string copy = _images["copy.raw"];
+        await Command.RequireAsync("nbdcopy", Address(fleece), copy);
+        DiskFile.Equal(reference, copy);
+        await pair.DoAsync("fleece", "close", Name(fleece), "--node", "secondary");
+    }
+
     [Fact(Timeout = TestTimeoutMs)]
     public async Task A_chain_is_pulled_by_what_its_bitmap_says()
     {
