@@ -17,7 +17,10 @@ internal sealed class BackupTargets(HostOptions options, Listeners listeners, Bl
     public TargetEnvironment Environment => new() { Workers = workers, OwnFiles = OwnFiles(), IsOwnExport = IsOwnExport };
 
     /// <summary>Nodes that are targets by their names.</summary>
-    public BlockGraph Graph => field ??= new BlockGraph([.. options.Node.Disks.Select(disk => disk.Name)], () => Environment);
+    public BlockGraph Graph => field ??= new BlockGraph(() => Disks(), () => Environment);
+
+    /// <summary>The names of the disks that jobs may read; the node says so once it is open.</summary>
+    public Func<IEnumerable<string>> Disks { get; set; } = () => options.Node.Disks.Select(disk => disk.Name);
 
     /// <summary>Where the NBD server that scripts have started listens; null: there is none.</summary>
     public NbdAddress? ScriptsServer

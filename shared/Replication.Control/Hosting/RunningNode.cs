@@ -121,6 +121,8 @@ internal sealed class RunningNode : IAsyncDisposable
         }, listeners));
         if (node.Role == NodeRole.Secondary && _options.MissingForSecondary is { } missing)
             throw missing;
+        if (node.Jobs is { } jobs)
+            targets.Disks = () => jobs.Disks.Select(disk => disk.Name);
         directories.Keep();
         await ServeAsync(node, journal, listeners, targets);
     }

@@ -15,7 +15,7 @@ public sealed partial class BlockGraph
         GraphNode node;
         lock (_sync)
         {
-            if (_disks.Contains(command.Target))
+            if (IsDisk(command.Target))
             {
                 throw Refused(command.Target == command.Device
                     ? $"the target of a backup of disk '{command.Device}' is the disk itself; give another one"
@@ -120,7 +120,7 @@ public sealed partial class BlockGraph
             throw Refused($"node '{command.Target}' has disk '{node.Options.Backing}' below it, and shows no other disk than that");
     }
 
-    private bool HasDiskBelow(GraphNode node) => node.Options.Backing is { } backing && _disks.Contains(backing);
+    private bool HasDiskBelow(GraphNode node) => node.Options.Backing is { } backing && IsDisk(backing);
 
     private static TargetDescription ForReaders(GraphNode node) => new()
     {

@@ -13,12 +13,12 @@ public sealed partial class BlockGraph
 {
     private readonly Lock _sync = new();
     private readonly Dictionary<string, GraphNode> _nodes = []; // guarded by _sync
-    private readonly IReadOnlyCollection<string> _disks;
+    private readonly Func<IEnumerable<string>> _disks;
     private readonly Func<TargetEnvironment> _environment;
 
-    /// <param name="disks">Names that are taken.</param>
+    /// <param name="disks">The names of the disks that jobs may read.</param>
     /// <param name="environment">The node's, as it is at the moment.</param>
-    public BlockGraph(IReadOnlyCollection<string> disks, Func<TargetEnvironment> environment) => (_disks, _environment) = (disks, environment);
+    public BlockGraph(Func<IEnumerable<string>> disks, Func<TargetEnvironment> environment) => (_disks, _environment) = (disks, environment);
 
     /// <summary>Nodes that have a name, in order of their names.</summary>
     public IReadOnlyList<GraphNodeInfo> Query()
@@ -39,7 +39,7 @@ public sealed partial class BlockGraph
             CheckName(options.Name);
             if (options.FileNode is { } file)
                 onto = Require(file);
-            if (options.Backing is { } backing && !_disks.Contains(backing))
+            if (options.Backing is { } backing && !IsDisk(backing))
                 Require(backing);
         }
 
@@ -119,7 +119,7 @@ public sealed partial class BlockGraph
 
         if (_nodes.Count + 2 > Limits.GraphNodes)
             throw Refused($"there are {_nodes.Count} nodes already; remove some");
-        if (options.Backing is { } backing && !_disks.Contains(backing))
+        if (options.Backing is { } backing && !IsDisk(backing))
             Require(backing).Parents++;
         if (node.File is not null)
             node.File.Parents++;
@@ -136,10 +136,12 @@ public sealed partial class BlockGraph
             throw Invalid($"'{name}' is no name of a node: a letter, then letters, digits, '-', '.' and '_', {Limits.IdLength} characters at most");
         lock (_sync)
         {
-            if (_nodes.ContainsKey(name) || _disks.Contains(name))
+            if (_nodes.ContainsKey(name) || IsDisk(name))
                 throw Refused($"there is a node '{name}' already; give the new one another name");
         }
     }
+
+    private bool IsDisk(string name) => _disks().Contains(name);
 
     private GraphNode Require(string name) => _nodes.TryGetValue(name, out GraphNode? node) ? node : throw Missing(name);
 

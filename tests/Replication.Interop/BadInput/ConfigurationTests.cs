@@ -72,7 +72,7 @@ public sealed class ConfigurationTests
     [Theory(Timeout = TimeoutMs)]
     [InlineData("REPLICATION__COLOUR", "blue", "Replication:COLOUR", "REPLICATION__COLOUR")]
     [InlineData("REPLICATION__MIRROR__DEADLINE", "soon", "Mirror:Deadline", "REPLICATION__MIRROR__DEADLINE")]
-    [InlineData("REPLICATION__QMP__LISTEN", "unix:/tmp/x", "not available", "REPLICATION__QMP__LISTEN")]
+    [InlineData("REPLICATION__QMP__LISTEN", "tcp:4444", "unix:/path", "REPLICATION__QMP__LISTEN")]
     public async Task A_wrong_environment_variable_is_named(string name, string value, params string[] names)
     {
         using var host = new HostDirectory("primary");

@@ -50,6 +50,9 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <summary>SIGCONT.</summary>
     public Task ThawAsync() => _process.SignalAsync("CONT");
 
+    /// <summary>The exit code, where it has been asked to end in another way.</summary>
+    public Task<int> WaitForExitAsync() => _process.WaitForExitAsync();
+
     /// <summary>SIGTERM; the exit code.</summary>
     public async Task<int> TerminateAsync()
     {
