@@ -26,6 +26,9 @@ internal sealed partial class Pair
     /// <summary>Since when the secondary has been promoted; null: it has not been.</summary>
     public long? PromotedAt { get; private set; }
 
+    /// <summary>What the primary's disks held when it last drew an id: at a checkpoint, its cut.</summary>
+    public byte[][] LastCut { get; private set; } = [];
+
     /// <summary>When the promotion was asked for.</summary>
     public long PromotionAskedAt { get; set; }
 
@@ -91,7 +94,7 @@ internal sealed partial class Pair
 
     private void Cut(Guid id)
     {
-        _cuts[id] = [.. Primary.Disks.Select(disk => (byte[])disk.Content.Clone())];
+        _cuts[id] = LastCut = [.. Primary.Disks.Select(disk => (byte[])disk.Content.Clone())];
         _cutOrder.Enqueue(id);
         if (_cutOrder.Count > CutsKept)
             _cuts.Remove(_cutOrder.Dequeue());

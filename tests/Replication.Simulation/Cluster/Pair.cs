@@ -92,7 +92,6 @@ internal sealed partial class Pair
         _tell($"{host.Name} is killed");
         NoteTrouble();
         host.Kill();
-        Forget(host);
     }
 
     public void Cut(Wire wire, string name)
@@ -249,7 +248,13 @@ internal sealed partial class Pair
     private JobChecker Watch(SimulatedHost host)
     {
         var checker = new JobChecker(this, host);
-        (host.JobStatusChanged, host.JobConcluded, host.Killed) = (checker.StatusChanged, checker.Concluded, checker.AtKilled);
+        (host.JobStatusChanged, host.JobConcluded) = (checker.StatusChanged, checker.Concluded);
+        host.Killed = () =>
+        {
+            checker.AtKilled();
+            // One that has ended in order has left nobody waiting, unless somebody held its guest while it ended.
+            Forget(host);
+        };
         return checker;
     }
 

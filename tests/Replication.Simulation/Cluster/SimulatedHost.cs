@@ -178,10 +178,10 @@ internal sealed class SimulatedHost
         if (Serving is not { } node || Process is not { } process || IsEnding)
             return;
         IsEnding = true;
-        node.RefuseHeldRequests();
         process.Run(
             async () =>
             {
+                node.RefuseHeldRequests();
                 for (int i = 0; i < 100 && !guestIsGone(); i++)
                     await Task.Delay(TimeSpan.FromMilliseconds(50), process.Time);
                 Serving = null;

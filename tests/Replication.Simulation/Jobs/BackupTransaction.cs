@@ -15,6 +15,9 @@ internal sealed class BackupTransaction(IReadOnlyList<TransactionAction> actions
     /// <summary>What all disks held when the first of its jobs came into being.</summary>
     public byte[][]? Moment { get; set; }
 
+    /// <summary>What they held at the primary's last cut before that: with a checkpoint in it, the same.</summary>
+    public byte[][]? Cut { get; set; }
+
     /// <summary>Requests of the host's own media that had failed when it was asked for.</summary>
     public int FaultsBefore { get; set; }
 

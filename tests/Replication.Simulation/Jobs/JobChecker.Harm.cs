@@ -36,8 +36,9 @@ internal sealed partial class JobChecker
         operation.Bytes is not null && _breakable.GetValueOrDefault(operation.Disk, -1) >= operation.IssuedAt;
 
     private bool MayBeBroken(BackupRecord backup) =>
-        backup.Command.OnCbwError == OnCbwError.BreakSnapshot
-        && (backup.Command.CbwTimeout > TimeSpan.Zero || backup.Target.HadTrouble || _host.Faults.Failed > backup.FaultsBefore);
+        backup.Target.HasHung
+        || (backup.Command.OnCbwError == OnCbwError.BreakSnapshot
+            && (backup.Command.CbwTimeout > TimeSpan.Zero || backup.Target.HadTrouble || _host.Faults.Failed > backup.FaultsBefore));
 
     private void NoteHarm()
     {

@@ -1,5 +1,6 @@
 using Replication.Block;
 using Replication.Jobs.Backup;
+using Replication.Jobs.Commands;
 using Replication.Simulation.Cluster;
 using Replication.Simulation.Scheduling;
 using Replication.Simulation.Storage;
@@ -58,6 +59,12 @@ internal sealed partial class JobChecker
         if (refusal is null)
         {
             Follow(transaction, transaction.Actions.Count);
+            if (transaction is { Moment: { } moment, Cut: { } cut } && transaction.Actions.Any(action => action is TransactionAction.Checkpoint)
+                && !moment.Zip(cut).All(disk => disk.First.AsSpan().SequenceEqual(disk.Second)))
+            {
+                Fail("Moment: the backups of a transaction with a checkpoint are not of the checkpoint's moment");
+            }
+
             return;
         }
 
@@ -146,6 +153,7 @@ internal sealed partial class JobChecker
 
         byte[][] now = [.. _host.Disks.Select(disk => (byte[])disk.Content.Clone())];
         byte[][] moment = backup.Transaction.Moment ??= now;
+        backup.Transaction.Cut ??= _pair.LastCut;
         for (int i = 0; i < now.Length; i++)
         {
             if (!now[i].AsSpan().SequenceEqual(moment[i]))

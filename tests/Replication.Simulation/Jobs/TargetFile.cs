@@ -15,6 +15,9 @@ internal sealed class TargetFile(string name, long lengthBytes)
     /// <summary>It has failed or hung, or was about to, while somebody had it open.</summary>
     public bool HadTrouble { get; set; }
 
+    /// <summary>It has not answered for a while: whoever cancels its job, or ends its node, may have cut it off.</summary>
+    public bool HasHung { get; set; }
+
     public bool IsOpen { get; set; }
 
     public void Seal() => IsSealed = true;

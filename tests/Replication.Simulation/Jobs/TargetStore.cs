@@ -39,7 +39,7 @@ internal sealed class TargetStore
 
     public void Hang(TargetFile file)
     {
-        file.HadTrouble = true;
+        file.HadTrouble = file.HasHung = true;
         file.Medium.Hang();
     }
 
@@ -72,7 +72,8 @@ internal sealed class TargetStore
             throw new DiskOpenException(command.Target, "a simulated fault", errno);
         Invariant.Check(!file.IsOpen, "a target is one job's");
         file.IsOpen = true;
-        file.HadTrouble |= Faults.IsArmed || file.Medium.Hangs;
+        file.HasHung |= file.Medium.Hangs;
+        file.HadTrouble |= Faults.IsArmed || file.HasHung;
         return new OpenedTarget(file, new MediumNode(file.Name, file.Medium, process, profile, Faults), clusterBytes, process);
     }
 

@@ -99,7 +99,7 @@ internal sealed class Scheduler
     public void CheckThread()
     {
         if (Thread.CurrentThread != _thread)
-            throw new InvalidOperationException("something has left the simulator's scheduler");
+            throw new InvalidOperationException($"something has left the simulator's scheduler:\n{Environment.StackTrace}");
     }
 
     private void Run(Event next)

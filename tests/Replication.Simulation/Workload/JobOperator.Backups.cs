@@ -34,6 +34,8 @@ internal sealed partial class JobOperator
 
         if (random.Next(15) == 0)
             drafts.Add(new Draft(new TransactionAction.Abort()));
+        if (host == pair.Primary && random.Next(6) == 0)
+            drafts.Insert(random.Next(drafts.Count + 1), new Draft(new TransactionAction.Checkpoint()));
         Transact(host, drafts, isGrouped: random.Next(3) != 0);
     }
 
@@ -61,7 +63,8 @@ internal sealed partial class JobOperator
     private void Ask(
         SimulatedHost host, JobChecker checker, BackupTransaction transaction, string what, Func<NodeJobs, Task> command, bool mustSucceed = false)
     {
-        IDisposable holding = pair.Holding(TimeSpan.FromMilliseconds(HoldStillMs));
+        // A checkpoint holds the guest for its lease besides.
+        IDisposable holding = pair.Holding(TimeSpan.FromMilliseconds(HoldStillMs) + pair.Settings.Deadline);
         checker.Ask(transaction);
         Ask(
             host, what,
