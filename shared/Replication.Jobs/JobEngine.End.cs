@@ -62,7 +62,7 @@ public sealed partial class JobEngine
         {
             using var limit = new CancellationTokenSource();
             Task expired = Task.Delay(patience, _time, limit.Token);
-            if (await Task.WhenAny(ended, expired) == expired)
+            if (await Task.WhenAny(ended.OwnAsync(), expired) == expired)
                 giveUp();
             else
                 limit.Cancel();

@@ -179,7 +179,7 @@ internal sealed partial class PointInTime : IBeforeWrite
         if (asked.IsCompleted)
             return await asked;
         Task<RangeLock.Ticket> granted = asked.AsTask();
-        Task first = Task.WhenAny(granted, _lost.Task);
+        Task first = Task.WhenAny(granted, _lost.Task.OwnAsync());
         try
         {
             await (patience == TimeSpan.Zero ? first : first.WaitAsync(patience, _time));
