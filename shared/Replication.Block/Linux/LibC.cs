@@ -24,6 +24,7 @@ internal static unsafe partial class LibC
 
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
+    public const int LOCK_UN = 8;
 
     public const int F_OFD_GETLK = 36;
     public const int F_OFD_SETLK = 37;
@@ -73,6 +74,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     public static partial int Flock(FileDescriptor file, int operation);
+
+    [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
+    public static partial int Flock(int descriptor, int operation);
+
+    [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Fcntl(int descriptor, int command, Flock64* argument);
 
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(FileDescriptor file, int command, Flock64* argument);

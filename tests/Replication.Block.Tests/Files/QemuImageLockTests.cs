@@ -1,10 +1,13 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Replication.Block.Files;
+using Replication.Block.Linux;
 using Replication.Testing;
 
 namespace Replication.Block.Tests.Files;
 
 /// <summary>Our locks against the real programs, both ways.</summary>
-public sealed class QemuImageLockTests : IDisposable
+public sealed partial class QemuImageLockTests : IDisposable
 {
     private readonly BlockingWorkers _workers = new();
     private readonly TempDirectory _directory = new();
@@ -27,6 +30,19 @@ public sealed class QemuImageLockTests : IDisposable
         Assert.Matches("Failed to get .*lock", output);
         Assert.Equal(1 << 20, new FileInfo(_path).Length);
         await BlockAssert.FilledAsync(node, new BlockRange(0, 1 << 20), 0);
+    }
+
+    /// <summary>It has a copy of every descriptor until its exec, and locks belong to the open file that both mean.</summary>
+    [Fact]
+    public async Task A_disk_that_was_closed_is_free_though_a_program_that_is_being_started_has_a_copy_of_it()
+    {
+        int copy;
+        await using (RawFile.Open("disk0", _path, _workers))
+            copy = Dup(DescriptorOf(_path));
+        Assert.True(copy >= 0);
+        await using (RawFile next = RawFile.Open("disk0", _path, _workers))
+            await next.WriteAsync(0, new byte[512]);
+        Assert.Equal(0, LibC.Close(copy));
     }
 
     [Fact]
@@ -71,4 +87,25 @@ public sealed class QemuImageLockTests : IDisposable
         _workers.Dispose();
         _directory.Dispose();
     }
+
+    private static int DescriptorOf(string path)
+    {
+        foreach (string link in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
+        {
+            try
+            {
+                if (File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName == path)
+                    return int.Parse(Path.GetFileName(link), CultureInfo.InvariantCulture);
+            }
+            catch (IOException)
+            {
+                // Another test has closed it meanwhile.
+            }
+        }
+
+        return -1;
+    }
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Dup(int descriptor);
 }
