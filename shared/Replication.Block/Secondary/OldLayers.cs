@@ -11,16 +11,33 @@ namespace Replication.Block.Secondary;
 /// goes to this hidden disk too, and is marked there: the same rule as copy-before-write's, for an epoch that copy-before-write has left.</para>
 /// <para>Copies of one block take turns on a lock of their own, which nobody holds while he waits for anything but disk and overlay; nothing that a mark
 /// stands for changes, and no mark goes. Readers hold no lock and look at the marks again (invariant Read).</para>
+/// <para>Only what a view may still be read in is kept: of a backup what it has not copied yet, of an incremental one no more than it wants.</para>
 /// <para>Never the writer's error: where a copy fails the epoch is lost.</para>
 /// </remarks>
 internal sealed class OldLayers(PinnedEpoch epoch, OverlayLayers layers, int blockSizeBytes)
 {
     private readonly RangeLock _blocks = new();
+    private readonly Lock _sync = new(); // guards replacements of _views
     private readonly int _runBytes = Math.Max(Limits.CopyRunBytes, blockSizeBytes);
+
+    private volatile PinnedView[] _views = []; // replaced as a whole
 
     public PinnedEpoch Epoch => epoch;
 
     public OverlayLayers Layers => layers;
+
+    /// <summary>One more view of the disk needs it.</summary>
+    public void Add(PinnedView view)
+    {
+        lock (_sync)
+            _views = [.. _views, view];
+    }
+
+    public void Remove(PinnedView view)
+    {
+        lock (_sync)
+            _views = [.. _views.Where(other => other != view)];
+    }
 
     /// <summary>The range of the disk is about to change.</summary>
     public ValueTask KeepAsync(BlockNode disk, BlockRange range)
@@ -51,6 +68,18 @@ internal sealed class OldLayers(PinnedEpoch epoch, OverlayLayers layers, int blo
 
     private static BlockRange Everything => new(0, long.MaxValue);
 
+    // What nobody reads any more needs no room, and no reader comes back to it.
+    private bool IsRead(BlockRange run)
+    {
+        foreach (PinnedView view in _views)
+        {
+            if (view.Reads(run))
+                return true;
+        }
+
+        return false;
+    }
+
     private bool IsNeeded => epoch.Lost is null && !epoch.IsClosed;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -62,7 +91,9 @@ internal sealed class OldLayers(PinnedEpoch epoch, OverlayLayers layers, int blo
             for (long block = layers.NextUnheld(first, end); block < end && IsNeeded;)
             {
                 long runEnd = Math.Min(layers.NextHeld(block, end), block + _runBytes / blockSizeBytes);
-                await CopyAsync(disk, BlockRange.FromBounds(block * blockSizeBytes, Math.Min(runEnd * blockSizeBytes, disk.LengthBytes)));
+                var run = BlockRange.FromBounds(block * blockSizeBytes, Math.Min(runEnd * blockSizeBytes, disk.LengthBytes));
+                if (IsRead(run))
+                    await CopyAsync(disk, run);
                 block = layers.NextUnheld(runEnd, end);
             }
         }

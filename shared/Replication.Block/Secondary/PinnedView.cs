@@ -1,5 +1,4 @@
 using Replication.Block.Locks;
-using Replication.Block.Overlay;
 
 namespace Replication.Block.Secondary;
 
@@ -18,20 +17,22 @@ public sealed class PinnedView : BlockNode
     private readonly GroupGate _gate;
     private readonly EpochPins _pins;
     private readonly PinnedEpoch _epoch;
-    private readonly OverlayLayers _layers;
+    private readonly OldLayers _layers;
     private readonly Lock _sync = new();
     private int _readers; // guarded by _sync
     private bool _isReleased; // guarded by _sync
     private TaskCompletionSource? _unread; // guarded by _sync
+    private volatile Func<BlockRange, bool> _reads = static _ => true;
 
-    internal PinnedView(SecondaryDisk disk, GroupGate gate, EpochPins pins, PinnedEpoch epoch, OverlayLayers layers)
+    internal PinnedView(SecondaryDisk disk, GroupGate gate, EpochPins pins, OldLayers layers)
         : base(disk.Name, disk.LengthBytes, NodeCapabilities.AllNative with { WriteZeroes = Capability.None, Discard = Capability.None })
     {
         _disk = disk;
         _gate = gate;
         _pins = pins;
-        _epoch = epoch;
+        _epoch = layers.Epoch;
         _layers = layers;
+        layers.Add(this);
     }
 
     /// <summary>The guest's view has become another one.</summary>
@@ -41,7 +42,15 @@ public sealed class PinnedView : BlockNode
     /// Who is told when the guest's view becomes another one (under the group's closed gate), and when this one cannot be read any more. On any thread; must
     /// not wait. The view is still held.
     /// </summary>
-    public void Watch(Action whenOver, Action<BlockException> whenLost) => _epoch.Watch(whenOver, whenLost);
+    /// <param name="whenOver">The guest's view is another one.</param>
+    /// <param name="whenLost">This one cannot be read any more.</param>
+    /// <param name="reads">Where it may still be read: nothing is kept of the rest once the epoch is over. Null: everywhere. Once false, always false.</param>
+    public void Watch(Action whenOver, Action<BlockException> whenLost, Func<BlockRange, bool>? reads = null)
+    {
+        _epoch.Watch(whenOver, whenLost);
+        if (reads is not null)
+            _reads = reads;
+    }
 
     /// <summary>Nobody needs it; once. Waits for reads that are under way.</summary>
     public async ValueTask ReleaseAsync()
@@ -57,8 +66,12 @@ public sealed class PinnedView : BlockNode
 
         if (unread is not null)
             await unread;
+        _layers.Remove(this);
         await _pins.ReleaseAsync(_epoch);
     }
+
+    /// <summary>Somebody may still read it there.</summary>
+    internal bool Reads(BlockRange range) => _reads(range);
 
     protected override async ValueTask ReadCore(long offsetBytes, Memory<byte> buffer)
     {
@@ -80,7 +93,7 @@ public sealed class PinnedView : BlockNode
                 return;
             }
 
-            await _disk.Reader.ReadAsync(_layers, offsetBytes, buffer);
+            await _disk.Reader.ReadAsync(_layers.Layers, offsetBytes, buffer);
             CheckNotLost(BlockOperation.Read, range);
         }
         catch (BlockException e) when (e.Node != Name)
@@ -110,7 +123,7 @@ public sealed class PinnedView : BlockNode
                 }
             }
 
-            Extent extent = await _disk.Reader.StatusAsync(_layers, range);
+            Extent extent = await _disk.Reader.StatusAsync(_layers.Layers, range);
             CheckNotLost(BlockOperation.Status, range);
             return extent;
         }

@@ -33,7 +33,7 @@ public sealed partial class SecondaryGroup
     {
         Invariant.Check(ViewState == ViewState.Layered, "a view that is pinned is one through overlays");
         int index = Disks.ToList().IndexOf(disk);
-        return new PinnedView(disk, Gate, _pins, _pins.Pin(_live!), _live!.Disks[index]);
+        return new PinnedView(disk, Gate, _pins, _pins.Pin(_live!).Disks[index]);
     }
 
     /// <summary>

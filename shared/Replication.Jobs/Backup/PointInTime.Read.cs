@@ -7,10 +7,32 @@ namespace Replication.Jobs.Backup;
 // What readers of the point in time see.
 internal sealed partial class PointInTime
 {
+    private volatile bool _isRead; // by others than its job; never taken back
+
+    /// <summary>
+    /// The source may still be read somewhere in the range, and has to stay there as it was. What has been copied is read in the target, but by a reader who
+    /// had found it in the source before: where there are readers all that is wanted counts. Once false, always false.
+    /// </summary>
+    public bool MayRead(BlockRange range)
+    {
+        if (_isBroken)
+            return false;
+        long end = First(range) + Count(range);
+        for (long cluster = _wanted.NextSet(First(range), end); cluster < end; cluster = _wanted.NextSet(cluster + 1, end))
+        {
+            // In this order: a reader says so before it looks.
+            if (!_done[cluster] || _isRead)
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Fills the buffer with what the disk held at that moment.</summary>
     /// <exception cref="BlockException">EACCES: nobody wanted the range to be kept, or the point in time is lost; or a disk has failed.</exception>
     public async ValueTask ReadAsync(string reader, long offsetBytes, Memory<byte> buffer)
     {
+        NoteReader();
         var range = new BlockRange(offsetBytes, buffer.Length);
         if (await GrantedAsync(_clusters.AcquireSharedAsync(Align(range)), TimeSpan.Zero) is not { } ticket)
             throw Lost(reader, range);
@@ -40,6 +62,7 @@ internal sealed partial class PointInTime
     /// <exception cref="BlockException">EACCES: the point in time is lost; or a disk has failed.</exception>
     public async ValueTask<Extent> StatusAsync(string reader, BlockRange range)
     {
+        NoteReader();
         RangeLock.Ticket ticket = await _clusters.AcquireSharedAsync(Align(range));
         try
         {
@@ -52,6 +75,14 @@ internal sealed partial class PointInTime
         {
             _clusters.Release(ticket);
         }
+    }
+
+    private void NoteReader()
+    {
+        if (_isRead)
+            return;
+        _isRead = true;
+        Interlocked.MemoryBarrier();
     }
 
     /// <summary>The readers do not want the range any more: it is not kept, and cannot be read. Whole clusters of it.</summary>

@@ -21,8 +21,9 @@ public abstract class DiskMoment
 
     /// <summary>From the next change on it is asked. Everything is still held; called once.</summary>
     /// <param name="asked">Who keeps what is about to change.</param>
+    /// <param name="reads">Whether the source may still be read somewhere in a range; asked at any time, must not wait. Once false there, always false.</param>
     /// <param name="lost">Called where the source cannot show the moment any more; on any thread, must not wait.</param>
-    public abstract void Ask(IBeforeWrite asked, Action<BlockException> lost);
+    public abstract void Ask(IBeforeWrite asked, Func<BlockRange, bool> reads, Action<BlockException> lost);
 
     /// <summary>It is asked no more; questions that are under way are still answered. Nothing happens where it never was.</summary>
     public abstract void Leave();

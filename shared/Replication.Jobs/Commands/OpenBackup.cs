@@ -121,7 +121,7 @@ internal sealed class OpenBackup
     public DiskMoment TakeMoment() => Moment = Disk.Begin();
 
     /// <summary>From here on the guest's writes ask. Everything is still held.</summary>
-    public void Begin() => Moment!.Ask(PointInTime!, PointInTime!.Break);
+    public void Begin() => Moment!.Ask(PointInTime!, PointInTime!.MayRead, PointInTime!.Break);
 
     /// <summary>The guest asks no more; the target is closed, and both are free for others.</summary>
     public async ValueTask CloseAsync(Claims claims)

@@ -24,7 +24,7 @@ public sealed class WatchedDisk(string name, BeforeWriteNode node, BlockNode sou
 
         public override TimeSpan? WritersPatience => writersPatience;
 
-        public override void Ask(IBeforeWrite asked, Action<BlockException> lost)
+        public override void Ask(IBeforeWrite asked, Func<BlockRange, bool> reads, Action<BlockException> lost)
         {
             _asked = asked;
             node.Add(asked);

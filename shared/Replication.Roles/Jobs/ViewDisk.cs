@@ -44,11 +44,11 @@ internal sealed class ViewDisk(SecondaryGroup group, SecondaryDisk disk, BeforeW
 
         public override BlockNode Source => view;
 
-        public override void Ask(IBeforeWrite asked, Action<BlockException> lost)
+        public override void Ask(IBeforeWrite asked, Func<BlockRange, bool> reads, Action<BlockException> lost)
         {
             _asked = asked;
             guest.Add(asked);
-            view.Watch(Leave, lost);
+            view.Watch(Leave, lost, reads);
         }
 
         public override void Leave()

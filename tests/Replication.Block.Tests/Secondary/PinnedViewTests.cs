@@ -156,6 +156,28 @@ public sealed class PinnedViewTests
         await BlockAssert.FailsAsync(BlockErrorKind.Shutdown, pinned[0].ReadAsync(0, new byte[1]));
     }
 
+    [Fact]
+    public async Task Nothing_is_kept_where_nobody_reads_it_any_more()
+    {
+        await using GroupFixture fixture = await GroupFixture.StartedAsync(parent: "/dev/shm");
+        PinnedView[] pinned = [await PinAsync(fixture), await PinAsync(fixture)];
+        await HeldAsync(fixture, () =>
+        {
+            pinned[0].Watch(() => { }, _ => { }, range => range.Overlaps(Blocks(0, 4)));
+            pinned[1].Watch(() => { }, _ => { }, range => range.Overlaps(Blocks(64, 4)));
+        });
+        await fixture.CheckpointAsync();
+        long before = fixture.Group.OverlayUsedBytes;
+        for (int block = 0; block < 200; block++)
+            await fixture.Mirror().FillAsync(Blocks(block, 1), 0x22);
+        // The live epoch has all of them, and the old one those eight.
+        Assert.InRange(fixture.Group.OverlayUsedBytes - before, 208 * Block, 212 * Block);
+        await BlockAssert.FilledAsync(pinned[0], Blocks(0, 4), Old);
+        await BlockAssert.FilledAsync(pinned[1], Blocks(64, 4), Old);
+        foreach (PinnedView view in pinned)
+            await view.ReleaseAsync();
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -238,6 +238,24 @@ public sealed class SecondaryJobTests
     }
 
     [Fact]
+    public async Task Of_an_older_view_no_more_is_kept_than_its_backup_still_reads()
+    {
+        await using JobPair pair = await JobPair.StartedAsync(overlayLimit: 500 << 10);
+        byte[] chain = (await pair.BackedUpAsync(JobPair.View, "full", before: s_add)).Memory.Snapshot();
+        await pair.SecondaryGuest.FillAsync(Blocks(3, 2), 0x31);
+        byte[] moment = await pair.ViewAsync();
+        HeldTarget part = await pair.BackupAsync(JobPair.View, "part", BackupSync.Incremental, "b", isHeld: true, workers: 1);
+        await part.WaitForWritesAsync();
+        // All of the disk would have no room for a second time: see above.
+        await pair.Pair.CheckpointAsync();
+        await pair.Guest.FillAsync(new BlockRange(0, JobPair.LengthBytes), 4);
+        await part.LetGoAsync();
+        await pair.EndedAsync(part);
+        Assert.True(part.IsSealed);
+        BlockAssert.Equal(moment, part.Over(chain));
+    }
+
+    [Fact]
     public async Task A_node_that_ends_amid_a_backup_of_its_view_leaves_its_bitmap_as_it_was()
     {
         await using JobPair pair = await JobPair.StartedAsync();
