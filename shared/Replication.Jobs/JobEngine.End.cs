@@ -7,8 +7,8 @@ public sealed partial class JobEngine
 
     /// <summary>
     /// The node is about to end: cancels what people have asked for, and completes when all of it has ended. What has not within the patience is given up: what
-    /// it waits for is cut off. Nothing is created any more. May be called again. Jobs of the node's own are left to whoever runs them: a commit that is cut short
-    /// is resumed by the next run of the node, and a sync ends with its verb.
+    /// it waits for is cut off. Nothing is created any more. May be called again. Jobs of the node's own are left to whoever runs them: a commit that is cut
+    /// short is resumed by the next run of the node, and a sync ends with its verb.
     /// </summary>
     public Task EndAsync()
     {

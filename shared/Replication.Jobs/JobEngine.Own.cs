@@ -7,8 +7,8 @@ namespace Replication.Jobs;
 public sealed partial class JobEngine
 {
     /// <summary>
-    /// Runs a job of the node's own in its caller's flow, and returns when it has succeeded: what its work throws, of whatever type, is thrown here as it was. It is
-    /// not counted among the jobs that people may have: what keeps the pair together is not refused for their sake.
+    /// Runs a job of the node's own in its caller's flow, and returns when it has succeeded: what its work throws, of whatever type, is thrown here as it was.
+    /// It is not counted among the jobs that people may have: what keeps the pair together is not refused for their sake.
     /// </summary>
     /// <exception cref="OperationCanceledException">The job was cancelled, whether or not its work has succeeded meanwhile.</exception>
     /// <exception cref="JobException">Its work has succeeded, and could not be made visible.</exception>

@@ -56,7 +56,9 @@ internal static class Limits
     /// <summary>What is kept of a program's messages: the first one is shown.</summary>
     public const int ErrorCharacters = 4096;
 
-    /// <summary>How long a fleecing export stays where nobody says how long, or renews it: one that is forgotten costs every first write of the guest.</summary>
+    /// <summary>
+    /// How long a fleecing export stays where nobody says how long, or renews it: one that is forgotten costs every first write of the guest.
+    /// </summary>
     public static readonly TimeSpan FleeceLease = TimeSpan.FromHours(1);
 
     /// <summary>The longest lease; who reads for longer renews it.</summary>

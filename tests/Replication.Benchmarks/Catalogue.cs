@@ -11,7 +11,10 @@ internal static class Catalogue
 
     /// <summary>The tables of a run, with those rows that it asks for.</summary>
     public static IEnumerable<Table> Tables(BenchOptions options) =>
-        from table in new[] { Pair(options), Resync(options), Server(options), Marks(options), Backups.Jobs(options), Backups.Bitmaps(options), Backups.Fleeces(options) }
+        from table in new[]
+        {
+            Pair(options), Resync(options), Server(options), Marks(options), Backups.Jobs(options), Backups.Bitmaps(options), Backups.Fleeces(options),
+        }
         let rows = options.Rows.Count == 0 || options.Rows.Contains(table.Name) ? table.Rows : [.. table.Rows.Where(row => options.Rows.Contains(row.Name))]
         where rows.Count > 0
         select table with { Rows = rows };

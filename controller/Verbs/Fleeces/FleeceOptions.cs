@@ -29,8 +29,8 @@ internal sealed class FleeceOptions
 
     private readonly Option<long?> _quota = new("--quota")
     {
-        Description = "The most old content; at the quota the fleece is given up, never a guest's write [default: no limit, or half of what is free for a file of "
-            + "the node's own]",
+        Description = "The most old content; at the quota the fleece is given up, never a guest's write [default: no limit, or half of what is free for a "
+            + "file of the node's own]",
         HelpName = "SIZE",
         CustomParser = result => SizeText.Parse(result),
     };
@@ -44,7 +44,8 @@ internal sealed class FleeceOptions
 
     private readonly Option<bool> _saysWritable = new("--says-writable")
     {
-        Description = "Do not say that the export is read-only, for clients that give back what they have read (trim) only then; writes are refused all the same",
+        Description = "Do not say that the export is read-only, for clients that give back what they have read (trim) only then; writes are refused all "
+            + "the same",
     };
 
     public FleeceOptions(Command verb)

@@ -6,7 +6,10 @@ namespace Replication.Block.Secondary;
 /// Stands directly above a secondary disk, below everybody who writes it: mirrored writes, steps of a commit, the promoted guest. Before a change of the disk
 /// what epochs that are over still show of it is kept (<see cref="OldLayers"/>).
 /// </summary>
-/// <remarks>Whoever writes here is inside the group's gate; so who adds an epoch under the closed gate misses no write. Where there is none a request costs a look at an array.</remarks>
+/// <remarks>
+/// Whoever writes here is inside the group's gate; so who adds an epoch under the closed gate misses no write. Where there is none a request costs a look at
+/// an array.
+/// </remarks>
 internal sealed class EpochKeeper(BlockNode disk) : BlockNode(disk.Name, disk.LengthBytes, disk.Capabilities)
 {
     private readonly Lock _sync = new(); // guards replacements of _old

@@ -41,7 +41,9 @@ internal sealed class EpochPins(IReadOnlyList<EpochKeeper> keepers, int blockSiz
         }
     }
 
-    /// <summary>Under the closed gate, behind the record: the guest's view is another one from here on. True where the set of the old one is still needed.</summary>
+    /// <summary>
+    /// Under the closed gate, behind the record: the guest's view is another one from here on. True where the set of the old one is still needed.
+    /// </summary>
     public bool KeepOld()
     {
         lock (_sync)

@@ -23,7 +23,8 @@ internal interface IHostedNode : IAsyncDisposable
     void Begin();
 
     /// <summary>
-    /// The node is about to end: requests that wait for what may never come fail now, and jobs are cancelled, so that draining the guests need not wait for them.
+    /// The node is about to end: requests that wait for what may never come fail now, and jobs are cancelled, so that draining the guests need not wait for
+    /// them.
     /// </summary>
     void RefuseHeldRequests();
 }

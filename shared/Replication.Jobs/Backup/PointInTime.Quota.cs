@@ -9,7 +9,9 @@ internal sealed partial class PointInTime
     private readonly BlockBitmap _held; // changed under _sync; clusters of which the target may hold data, of copies that failed too
     private bool _isHighTold; // guarded by _sync
 
-    /// <summary>Called when the target holds three quarters of the quota; again where it has held less than a half in between. As <see cref="GivenUp"/>.</summary>
+    /// <summary>
+    /// Called when the target holds three quarters of the quota; again where it has held less than a half in between. As <see cref="GivenUp"/>.
+    /// </summary>
     public Action HighWater { get; set; } = () => { };
 
     /// <summary>What the target holds, in whole clusters; zeroes take nothing.</summary>

@@ -10,7 +10,9 @@ namespace Replication.Jobs.Backup;
 internal sealed record PointInTimeOptions(
     int ClusterBytes, OnCbwError OnCbwError = OnCbwError.BreakGuestWrite, TimeSpan CbwTimeout = default, CopyOffload? Offload = null)
 {
-    /// <summary>The most old content that the target may hold: the point in time is given up where it would be more, whatever the policy. 0: no limit.</summary>
+    /// <summary>
+    /// The most old content that the target may hold: the point in time is given up where it would be more, whatever the policy. 0: no limit.
+    /// </summary>
     public long QuotaBytes { get; init; }
 
     /// <summary>The target holds a part that is laid over something else: zeroes are written there too, though they read as zeroes already.</summary>

@@ -2,7 +2,9 @@ using Replication.Block.Bitmaps;
 
 namespace Replication.Jobs.Bitmaps;
 
-/// <summary>A device that changes without being written: the view of a secondary's guest, which each checkpoint replaces by what the mirror has written.</summary>
+/// <summary>
+/// A device that changes without being written: the view of a secondary's guest, which each checkpoint replaces by what the mirror has written.
+/// </summary>
 public interface IChangingView
 {
     /// <summary>What is written to the disk below changes the view at the next switch; false where nothing but writes changes it any more.</summary>

@@ -26,8 +26,8 @@ public interface IBackupTarget : IAsyncDisposable
     ValueTask SealAsync();
 
     /// <summary>
-    /// The same in two steps, for who decides in between: everything is in it, and it is left to <see cref="CompleteSeal"/> to say so. Null: it says so already,
-    /// or never will.
+    /// The same in two steps, for who decides in between: everything is in it, and it is left to <see cref="CompleteSeal"/> to say so. Null: it says so
+    /// already, or never will.
     /// </summary>
     /// <exception cref="BlockException">It is not whole.</exception>
     async ValueTask<TargetSeal?> PrepareSealAsync()

@@ -36,7 +36,9 @@ public interface IJobHost
     void CheckCheckpoint() => throw new JobException(JobErrorClass.GenericError, "checkpoint is refused: this node has no pair");
 
     /// <summary>Makes the pair's checkpoint, with what a transaction does at its moment.</summary>
-    /// <exception cref="JobException">There was no checkpoint, or nobody knows, or the moment's commit has failed: nothing of the moment is in force.</exception>
+    /// <exception cref="JobException">
+    /// There was no checkpoint, or nobody knows, or the moment's commit has failed: nothing of the moment is in force.
+    /// </exception>
     ValueTask CheckpointAsync(CheckpointMoment moment, CancellationToken cancellationToken)
     {
         CheckCheckpoint();

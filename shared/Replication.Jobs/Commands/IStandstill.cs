@@ -5,7 +5,9 @@ namespace Replication.Jobs.Commands;
 /// <summary>Holds every change of a node's disks still: the moment of a command.</summary>
 public interface IStandstill
 {
-    /// <summary>Completes when no change is under way, and none begins until <see cref="Release"/>. False: that did not come in time, and nothing is held.</summary>
+    /// <summary>
+    /// Completes when no change is under way, and none begins until <see cref="Release"/>. False: that did not come in time, and nothing is held.
+    /// </summary>
     ValueTask<bool> TryHoldAsync(TimeSpan patience);
 
     /// <summary>Everything goes on.</summary>

@@ -111,7 +111,9 @@ internal sealed class OpenBackup
             SpeedBytesPerSecond = Command.SpeedBytesPerSecond,
             AutoFinalize = Command.AutoFinalize,
             AutoDismiss = Command.AutoDismiss,
-            Backup = new JobBackup(Disk.Name, _asked.Target, _asked.Sync, _asked.Fleece?.Command.Bitmap ?? _asked.Bitmap, epoch, _asked.FilterNodeName ?? $"#filter-{Id}", Warning),
+            Backup = new JobBackup(
+                Disk.Name, _asked.Target, _asked.Sync, _asked.Fleece?.Command.Bitmap ?? _asked.Bitmap, epoch, _asked.FilterNodeName ?? $"#filter-{Id}",
+                Warning),
         };
         return (options, Command.Fleece?.Take(plan, epoch, time) ?? new BackupWork(plan, time));
     }

@@ -4,7 +4,9 @@ using Replication.Jobs.Backup;
 namespace Replication.Jobs.Fleecing;
 
 /// <summary>The job beneath a fleecing export: QEMU's <c>sync=none</c>. It rests, while guest writes copy what they are about to change.</summary>
-/// <remarks>Cancelled, or failed: its bitmap is as if nobody had read. Done: the bitmap's successor, which has marked since the moment, takes its place.</remarks>
+/// <remarks>
+/// Cancelled, or failed: its bitmap is as if nobody had read. Done: the bitmap's successor, which has marked since the moment, takes its place.
+/// </remarks>
 internal sealed class FleeceWork(Fleece fleece, BackupPlan plan, TimeProvider time) : JobWork
 {
     private readonly PointInTime _pointInTime = plan.PointInTime;

@@ -35,7 +35,10 @@ public sealed class ScratchFiles
         }
         catch (IOException e)
         {
-            throw new JobException(JobErrorClass.GenericError, $"no file for the old content of '{nodeName}' can be made: {e.Message}", e) { Kind = JobErrorKind.Failed };
+            throw new JobException(JobErrorClass.GenericError, $"no file for the old content of '{nodeName}' can be made: {e.Message}", e)
+            {
+                Kind = JobErrorKind.Failed,
+            };
         }
     }
 

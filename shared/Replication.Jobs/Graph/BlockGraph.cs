@@ -80,7 +80,9 @@ public sealed partial class BlockGraph
     }
 
     private static string UserOf(GraphNode node) =>
-        node.Parents > 0 ? "another node stands on it" : node.HasJob ? "a job writes it; wait for its end, or cancel it" : "an export shows it; remove that first";
+        node.Parents > 0 ? "another node stands on it"
+        : node.HasJob ? "a job writes it; wait for its end, or cancel it"
+        : "an export shows it; remove that first";
 
     private async Task<GraphNode> LookAsync(GraphNodeOptions options, GraphNode? onto, GraphNodeOptions leaf, CancellationToken cancellationToken)
     {
@@ -93,7 +95,11 @@ public sealed partial class BlockGraph
         GraphLook look = await GraphLook.AtAsync(target, format, environment, cancellationToken);
         GraphNode? file = onto;
         if (options.File is { } made)
-            file = new GraphNode(made, null, await GraphLook.AtAsync(target, isExport ? null : GraphNodeOptions.Raw, environment, cancellationToken)) { IsOwned = true };
+        {
+            GraphLook below = await GraphLook.AtAsync(target, isExport ? null : GraphNodeOptions.Raw, environment, cancellationToken);
+            file = new GraphNode(made, null, below) { IsOwned = true };
+        }
+
         return new GraphNode(options, file, look);
     }
 

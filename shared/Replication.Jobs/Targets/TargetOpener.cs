@@ -25,7 +25,8 @@ internal sealed class TargetOpener(TargetDescription description, TargetEnvironm
     }
 
     /// <summary>
-    /// What <see cref="OpenAsync"/> would find; nothing is made and nothing is changed. A server is connected to: one that serves one client and ends is used up.
+    /// What <see cref="OpenAsync"/> would find; nothing is made and nothing is changed. A server is connected to: one that serves one client and ends is used
+    /// up.
     /// </summary>
     public async Task<TargetOutlook> CheckAsync(CancellationToken cancellationToken)
     {

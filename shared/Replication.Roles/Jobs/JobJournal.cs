@@ -29,7 +29,8 @@ internal sealed class JobJournal(INodeJournal journal) : IJobObserver
     {
         List<(string Name, object Value)> fields =
         [
-            ("job", job.Id), ("jobType", Word(job.Type)), ("offsetBytes", job.OffsetBytes), ("lengthBytes", job.LengthBytes), ("speed", job.SpeedBytesPerSecond),
+            ("job", job.Id), ("jobType", Word(job.Type)), ("offsetBytes", job.OffsetBytes), ("lengthBytes", job.LengthBytes),
+            ("speed", job.SpeedBytesPerSecond),
         ];
         // Of which checkpoint a backup is worth something beside the other disks' and the other node's.
         if (job.Backup is { } backup)

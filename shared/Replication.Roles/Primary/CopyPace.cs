@@ -6,7 +6,9 @@ namespace Replication.Roles.Primary;
 /// Keeps the copies of a sync below its job's speed; and beside a guest that writes it leaves half of the time to the guest, whichever of the nodes'
 /// processors, the link and the disks is the narrow one: after each copy comes a rest as long as that took. A guest's writes do not come here.
 /// </summary>
-/// <remarks>Used by one sync at a time. The rest comes first, so that it is as long as the copy and not as the wait for the speed; the debt is paid off meanwhile.</remarks>
+/// <remarks>
+/// Used by one sync at a time. The rest comes first, so that it is as long as the copy and not as the wait for the speed; the debt is paid off meanwhile.
+/// </remarks>
 internal sealed class CopyPace(TimeProvider time, JobContext job)
 {
     private long? _begunAt; // the last copy's, beside a guest

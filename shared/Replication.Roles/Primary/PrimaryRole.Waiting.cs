@@ -66,7 +66,8 @@ internal sealed partial class PrimaryRole
             HistoryRelation relation = await JudgeUnderChangesAsync(position);
             // A peer without a history, or with another one, confirms nothing. Neither does a secondary that this
             // primary was with before: the last one may have been promoted.
-            if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown || (relation == HistoryRelation.Same && position.IsOfOtherPairThan(State.Record.PairId)))
+            if (relation is HistoryRelation.Diverged or HistoryRelation.Unknown
+                || (relation == HistoryRelation.Same && position.IsOfOtherPairThan(State.Record.PairId)))
                 return false;
             if (relation != HistoryRelation.TheirsNewer)
                 await ConfirmAsync(position, relation, askedAt);

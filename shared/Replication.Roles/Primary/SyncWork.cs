@@ -8,8 +8,8 @@ namespace Replication.Roles.Primary;
 /// secondary, else finds what differs. It has succeeded when the secondary knows that it lacks nothing.
 /// </summary>
 /// <remarks>
-/// Its speed is the job's, its progress the job's, and whoever interrupts the verb cancels the job. It is never paused: it has no name that a person could ask for
-/// it by. What it holds up (the session, the stage) is taken back by the verb that has begun it.
+/// Its speed is the job's, its progress the job's, and whoever interrupts the verb cancels the job. It is never paused: it has no name that a person could ask
+/// for it by. What it holds up (the session, the stage) is taken back by the verb that has begun it.
 /// </remarks>
 internal sealed class SyncWork(
     RoleContext node, IReadOnlyList<PrimaryDisk> disks, MirrorAttachment attachment, IReplicationPeer peer, SyncMode sync, OutrunAlarm outrun) : JobWork

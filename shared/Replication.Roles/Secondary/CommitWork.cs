@@ -5,8 +5,8 @@ using Replication.Jobs;
 namespace Replication.Roles.Secondary;
 
 /// <summary>
-/// The active commit of a promotion, as a job of the node's own. It is ready when the overlays hold nothing: from then on the disks are kept as the view is, and
-/// what is left is that the layers go.
+/// The active commit of a promotion, as a job of the node's own. It is ready when the overlays hold nothing: from then on the disks are kept as the view is,
+/// and what is left is that the layers go.
 /// </summary>
 /// <remarks>It is not cancelled: a promoted node that ends leaves its commit to the next run of it (<see cref="CommitOutcome.Interrupted"/>).</remarks>
 internal sealed class CommitWork(SecondaryGroup group) : JobWork, ICommitObserver

@@ -117,7 +117,11 @@ internal sealed class BackupHost : IContestant
         _monitor.ForgetEvents();
         var arguments = new JsonObject
         {
-            ["job-id"] = Job, ["device"] = request.Disk, ["target"] = request.Target, ["format"] = request.Format, ["sync"] = "full",
+            ["job-id"] = Job,
+            ["device"] = request.Disk,
+            ["target"] = request.Target,
+            ["format"] = request.Format,
+            ["sync"] = "full",
             ["speed"] = request.BytesPerSecond,
         };
         if (request.UsesOffload)

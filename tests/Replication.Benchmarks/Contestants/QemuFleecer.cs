@@ -17,7 +17,10 @@ internal sealed class QemuFleecer(QemuProcess qemu, string imagePath, long lengt
             throw new BenchException($"qemu-img create: {output.Trim()}");
         var image = new JsonObject
         {
-            ["driver"] = "qcow2", ["node-name"] = Fleece, ["file"] = QemuProcess.File(imagePath), ["backing"] = BackupHost.FullDisk,
+            ["driver"] = "qcow2",
+            ["node-name"] = Fleece,
+            ["file"] = QemuProcess.File(imagePath),
+            ["backing"] = BackupHost.FullDisk,
         };
         await qemu.RunAsync("blockdev-add", image, cancellationToken);
         var backup = new JsonObject { ["job-id"] = Fleece, ["device"] = BackupHost.FullDisk, ["target"] = Fleece, ["sync"] = "none" };

@@ -54,7 +54,8 @@ internal sealed class OwnLoad(bool structured = true) : ILoadGenerator
         }
 
         TimeSpan elapsed = Stopwatch.GetElapsedTime(began, progress.LastTimestamp);
-        return new LoadResult(progress.Answered, elapsed, progress.Latencies.PercentileUs(50), progress.Latencies.PercentileUs(99), progress.Latencies.PercentileUs(100));
+        return new LoadResult(
+            progress.Answered, elapsed, progress.Latencies.PercentileUs(50), progress.Latencies.PercentileUs(99), progress.Latencies.PercentileUs(100));
     }
 
     /// <summary>Writes the range from the beginning of the disk on once, in large requests.</summary>

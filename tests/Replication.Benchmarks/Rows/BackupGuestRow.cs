@@ -4,7 +4,9 @@ using Replication.Benchmarks.Load;
 
 namespace Replication.Benchmarks.Rows;
 
-/// <summary>A guest's writes while its disk is copied as fast as it goes, from the job's command to its success. The target is compared with what the disk was.</summary>
+/// <summary>
+/// A guest's writes while its disk is copied as fast as it goes, from the job's command to its success. The target is compared with what the disk was.
+/// </summary>
 internal sealed class BackupGuestRow(
     string name, string title, string unit, bool moreIsBetter, LoadPattern pattern, Func<BackupGuestRow.Figures, double> figure, long diskBytes)
     : Row(name, title, unit, moreIsBetter)

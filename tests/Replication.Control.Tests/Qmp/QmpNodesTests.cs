@@ -134,7 +134,8 @@ public sealed class QmpNodesTests
         await using ServedNode node = await ServedNode.StartAsync();
         using QmpScript script = await node.ConnectAsync();
         await script.RunAsync("blockdev-add", $$$"""
-            {"driver": "raw", "node-name": "t", "file": {"driver": "nbd", "server": {"type": "unix", "path": "{{{other.Directory["guest.sock"]}}}"}, "export": "disk1"}}
+            { "driver": "raw", "node-name": "t",
+              "file": {"driver": "nbd", "server": {"type": "unix", "path": "{{{other.Directory["guest.sock"]}}}"}, "export": "disk1"} }
             """);
         await script.RunAsync("blockdev-backup", Arguments(("device", "disk0"), ("target", "t"), ("sync", "full")));
         await script.StatusAsync("disk0", "null");

@@ -3,7 +3,9 @@ using Replication.Interop.Support;
 
 namespace Replication.Interop.Backup;
 
-/// <summary>Backups that the secondary makes of its guest's view, while the primary's guest writes and checkpoints are taken: each image is one checkpoint.</summary>
+/// <summary>
+/// Backups that the secondary makes of its guest's view, while the primary's guest writes and checkpoints are taken: each image is one checkpoint.
+/// </summary>
 public sealed class SecondaryBackupTests : InteropTest
 {
     [Fact(Timeout = TestTimeoutMs)]

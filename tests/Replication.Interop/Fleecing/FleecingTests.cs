@@ -174,7 +174,8 @@ public sealed class FleecingTests : InteropTest
         JsonElement fleece = await OpenAsync(pair, "disk0", "--says-writable");
         await QemuIo.RunAsync(Uri(pair.Primary, "disk0"), "write -P 0x51 0 1M");
         await QemuIo.RunAsync(Address(fleece), "read -P 0x11 0 1M", "discard 0 512k", "read -P 0x11 512k 15872k");
-        Assert.Equal(512 << 10, Assert.Single((await pair.DoAsync("fleece", "list")).GetProperty("fleeces").EnumerateArray()).GetProperty("heldBytes").GetInt32());
+        JsonElement listed = Assert.Single((await pair.DoAsync("fleece", "list")).GetProperty("fleeces").EnumerateArray());
+        Assert.Equal(512 << 10, listed.GetProperty("heldBytes").GetInt32());
         foreach (string command in new[] { "read 0 4k", "write -P 1 8M 4k" })
         {
             CommandResult denied = await Command.RunAsync(Programs.Require("qemu-io"), ["-f", "raw", "-c", command, Address(fleece)]);

@@ -138,7 +138,8 @@ public sealed class IncrementalTests : InteropTest
         async Task<string> RefusalAsync(string? bitmap, StatusCode status)
         {
             BackupSpec spec = BackupNode.Spec(image, BackupSync.Incremental, bitmap);
-            RpcException refusal = await Assert.ThrowsAsync<RpcException>(async () => await node.Jobs.StartBackupAsync(new StartBackupRequest { Backup = spec }));
+            RpcException refusal = await Assert.ThrowsAsync<RpcException>(
+                async () => await node.Jobs.StartBackupAsync(new StartBackupRequest { Backup = spec }));
             Assert.Equal(status, refusal.StatusCode);
             return refusal.Status.Detail;
         }

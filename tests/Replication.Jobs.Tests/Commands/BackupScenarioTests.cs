@@ -132,7 +132,8 @@ public sealed class BackupScenarioTests : IAsyncLifetime
     }
 
     /// <summary>A wait for the speed ends on another thread.</summary>
-    private Task EndedAsync() => Eventually.TrueAsync(() => _world.Jobs.Engine.Query().Count == 0 && _world.Jobs.Running.TrueForAll(piece => piece.Task.IsCompleted));
+    private Task EndedAsync() => Eventually.TrueAsync(() =>
+        _world.Jobs.Engine.Query().Count == 0 && _world.Jobs.Running.TrueForAll(piece => piece.Task.IsCompleted));
 
     private Task BeginSlowlyAsync(bool inTransaction)
     {

@@ -60,7 +60,8 @@ public sealed class TargetCheckTests : IDisposable
 
     public void Dispose() => _world.Dispose();
 
-    private Task<TargetOutlook> CheckAsync(TargetDescription description) => new TargetOpener(description, _world.Environment).CheckAsync(CancellationToken.None);
+    private Task<TargetOutlook> CheckAsync(TargetDescription description) =>
+        new TargetOpener(description, _world.Environment).CheckAsync(CancellationToken.None);
 
     private async Task RefusedAsync(TargetDescription description, TargetTrouble trouble)
     {

@@ -53,8 +53,8 @@ internal sealed class JobPair : IAsyncDisposable
         int workers = 64, params TransactionAction[] before)
     {
         HeldTarget made = Target(target, isHeld);
-        await Jobs.Commands.TransactAsync([.. before, new TransactionAction.Backup(Command(device, target, sync, bitmap, mode) with { MaxWorkers = workers, MaxChunkBytes = TestPair.BlockBytes })],
-            isGrouped: false, default);
+        BackupCommand command = Command(device, target, sync, bitmap, mode) with { MaxWorkers = workers, MaxChunkBytes = TestPair.BlockBytes };
+        await Jobs.Commands.TransactAsync([.. before, new TransactionAction.Backup(command)], isGrouped: false, default);
         return made;
     }
 

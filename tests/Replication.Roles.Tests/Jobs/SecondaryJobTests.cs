@@ -294,4 +294,5 @@ public sealed class SecondaryJobTests
         };
     }
 
-    private static BlockRange Blocks(int first, int count) => new((long)first * Block, (long)count * Block);}
+    private static BlockRange Blocks(int first, int count) => new((long)first * Block, (long)count * Block);
+}

@@ -154,7 +154,12 @@ public sealed class PairJobTests
         Assert.True(pair.Targets.ContainsKey("target"));
         var command = new BackupCommand
         {
-            Device = "disk0", Target = "target", Mode = TargetMode.Existing, Sync = BackupSync.Full, JobId = "copy", SpeedBytesPerSecond = speed,
+            Device = "disk0",
+            Target = "target",
+            Mode = TargetMode.Existing,
+            Sync = BackupSync.Full,
+            JobId = "copy",
+            SpeedBytesPerSecond = speed,
         };
         return node.Jobs.Commands.BackupAsync(command, default);
     }

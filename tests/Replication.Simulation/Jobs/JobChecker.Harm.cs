@@ -15,8 +15,8 @@ internal sealed partial class JobChecker
     private int _targetFaultsSeen;
 
     /// <summary>
-    /// How much longer a guest's request may take for backups, in ticks; null: as long as a target takes. Of any disk: a checkpoint holds all of them until what
-    /// is under way on each has ended.
+    /// How much longer a guest's request may take for backups, in ticks; null: as long as a target takes. Of any disk: a checkpoint holds all of them until
+    /// what is under way on each has ended.
     /// </summary>
     public long? Wait()
     {

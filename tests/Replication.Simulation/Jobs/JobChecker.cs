@@ -7,7 +7,9 @@ using Replication.Simulation.Storage;
 
 namespace Replication.Simulation.Jobs;
 
-/// <summary>What the jobs and bitmaps of one host must keep to; looks at disks, targets, files and events, and knows nothing of how the code comes to them.</summary>
+/// <summary>
+/// What the jobs and bitmaps of one host must keep to; looks at disks, targets, files and events, and knows nothing of how the code comes to them.
+/// </summary>
 /// <remarks>
 /// The moment of a backup is when its job is created: every disk of the host is held still then, which is looked at. Bitmaps follows the list of bitmaps on
 /// record, Harm says what the guest may suffer.
@@ -137,7 +139,9 @@ internal sealed partial class JobChecker
             if (same < bytes.Length)
                 Fail($"Moment: a reader of {fleece} has read at byte {offsetBytes + same} what the disk did not hold at its moment");
         }
-        else if (failure.Errno == Errno.EACCES ? !fleece.IsLimited && !MayBeBroken(fleece) : !fleece.Target.HadTrouble && _host.Faults.Failed == fleece.FaultsBefore)
+        else if (failure.Errno == Errno.EACCES
+            ? !fleece.IsLimited && !MayBeBroken(fleece)
+            : !fleece.Target.HadTrouble && _host.Faults.Failed == fleece.FaultsBefore)
         {
             Fail($"Moment: a reader of {fleece} is refused with nothing to blame: {failure.Message}");
         }

@@ -75,7 +75,8 @@ internal sealed partial class Episode
     // A block of the secondary's disk changes by itself. Nobody reads there before it has been found and repaired, and made part of a view by a checkpoint.
     private void RotAndRepair()
     {
-        if (_pair.PromotedAt is not null || _pair.Settings.OverlayIsSmall || !_pair.SecondaryJobs.IsIdle || _pair.IsFaulty || !Quiesce(TimeSpan.FromSeconds(3).Ticks) || !_pair.CheckReplica())
+        if (_pair.PromotedAt is not null || _pair.Settings.OverlayIsSmall || !_pair.SecondaryJobs.IsIdle || _pair.IsFaulty
+            || !Quiesce(TimeSpan.FromSeconds(3).Ticks) || !_pair.CheckReplica())
             return;
         Storage.Medium disk = _pair.Secondary.Disks[_random.Next(_pair.Secondary.Disks.Length)];
         long rotten = _random.NextInt64(disk.LengthBytes);

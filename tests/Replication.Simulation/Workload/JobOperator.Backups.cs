@@ -112,7 +112,8 @@ internal sealed partial class JobOperator
     private BackupCommand Command(SimulatedHost host, int disk)
     {
         int number = ++_lastJob;
-        return LimitedCbw(host, new BackupCommand { Device = DeviceOf(host, disk), Target = $"target{number}", JobId = $"job{number}", Sync = BackupSync.Full });
+        return LimitedCbw(
+            host, new BackupCommand { Device = DeviceOf(host, disk), Target = $"target{number}", JobId = $"job{number}", Sync = BackupSync.Full });
     }
 
     private BackupCommand DrawCbw(SimulatedHost host, BackupCommand command) => LimitedCbw(host, command with

@@ -1,6 +1,7 @@
 using Replication.Block;
 using Replication.Jobs;
 using Replication.Jobs.Backup;
+using Replication.Jobs.Commands;
 using Replication.Jobs.Fleecing;
 using Replication.Roles;
 using Replication.Roles.Jobs;
@@ -10,7 +11,9 @@ using Replication.Simulation.Network;
 
 namespace Replication.Simulation.Workload;
 
-/// <summary>Somebody who makes backups: of either node's disks, alone and together, by bitmaps and without, and who interferes with them while they run.</summary>
+/// <summary>
+/// Somebody who makes backups: of either node's disks, alone and together, by bitmaps and without, and who interferes with them while they run.
+/// </summary>
 internal sealed partial class JobOperator(Pair pair, Random random, Action<string> tell)
 {
     private int _asking;
@@ -79,7 +82,10 @@ internal sealed partial class JobOperator(Pair pair, Random random, Action<strin
     public void RestoreByBitmaps(SimulatedHost host, int disk)
     {
         if (CheckerOf(host).Bitmaps.FirstOrDefault(bitmap => bitmap.Disk == disk && bitmap.Stopped is null) is { } bitmap)
-            Transact(host, [DraftBackup(disk, Command(host, disk) with { Sync = BackupSync.Incremental, Bitmap = bitmap.Name })], isGrouped: false, mustSucceed: true);
+        {
+            BackupCommand command = Command(host, disk) with { Sync = BackupSync.Incremental, Bitmap = bitmap.Name };
+            Transact(host, [DraftBackup(disk, command)], isGrouped: false, mustSucceed: true);
+        }
     }
 
     /// <summary>A target of this host fails or hangs; false: none is in use.</summary>

@@ -100,9 +100,7 @@ public sealed class FleeceVerbTests : IAsyncLifetime
     {
         JsonElement fleece = Assert.Single((await _pair.RunAsync("fleece", "open", "disk0", "--json")).Json.GetProperty("fleeces").EnumerateArray());
         Assert.Equal(
-            """
-            {"node":"primary","name":"disk0.fleece-1","device":"disk0","lengthBytes":1048576,"bitmap":"daily","target":null,"openedAt":"2023-11-14T22:13:20.123Z","epoch":7,"leaseLeftMs":3599500,"heldBytes":65536,"quotaBytes":1073741824,"readers":2,"error":null,"addresses":["nbd://127.0.0.1:10809/disk0.fleece-1"]}
-            """,
+            """{"node":"primary","name":"disk0.fleece-1","device":"disk0","lengthBytes":1048576,"bitmap":"daily","target":null,"openedAt":"2023-11-14T22:13:20.123Z","epoch":7,"leaseLeftMs":3599500,"heldBytes":65536,"quotaBytes":1073741824,"readers":2,"error":null,"addresses":["nbd://127.0.0.1:10809/disk0.fleece-1"]}""",
             fleece.GetRawText());
     }
 
@@ -110,7 +108,8 @@ public sealed class FleeceVerbTests : IAsyncLifetime
     public async Task Those_of_both_nodes_are_listed_with_what_is_lost()
     {
         Run list = await _pair.RunAsync("fleece", "list");
-        foreach (string text in new[] { "disk0.fleece-1", "64 KiB of 1 GiB", "01:00:00", "nbd://127.0.0.1:10809/disk0.fleece-1", "lost", "the quota is used up" })
+        string[] texts = ["disk0.fleece-1", "64 KiB of 1 GiB", "01:00:00", "nbd://127.0.0.1:10809/disk0.fleece-1", "lost", "the quota is used up"];
+        foreach (string text in texts)
             Assert.Contains(text, list.Out, StringComparison.Ordinal);
         _pair.PrimaryNode.Fleeces.Fleeces.Clear();
         Assert.Equal("No fleeces", (await _pair.RunAsync("fleece", "list", "--node", "primary")).Out.Trim());

@@ -3,7 +3,9 @@ using Replication.Testing;
 
 namespace Replication.Block.Tests.Secondary.Simulation;
 
-/// <summary>Views that a run has pinned, and what each must show once its epoch is over: what the model's view was at that moment, whatever happens since.</summary>
+/// <summary>
+/// Views that a run has pinned, and what each must show once its epoch is over: what the model's view was at that moment, whatever happens since.
+/// </summary>
 internal sealed class PinnedViews(SecondaryGroup group, Random random, bool failures)
 {
     private const int Most = 4;

@@ -96,7 +96,8 @@ public sealed class FleeceGrpcServiceTests
         using JobsHost host = await JobsHost.StartAsync();
         Assert.Contains("fleeces[0].device", await RefusalAsync(host, StatusCode.InvalidArgument, new FleeceSpec()), StringComparison.Ordinal);
         Assert.Contains(
-            "lease", await RefusalAsync(host, StatusCode.InvalidArgument, new FleeceSpec { Device = "disk0", LeaseMs = 864_000_000 }), StringComparison.Ordinal);
+            "lease", await RefusalAsync(host, StatusCode.InvalidArgument, new FleeceSpec { Device = "disk0", LeaseMs = 864_000_000 }),
+            StringComparison.Ordinal);
         Assert.Contains("there is no disk 'x'", await RefusalAsync(host, StatusCode.NotFound, new FleeceSpec { Device = "x" }), StringComparison.Ordinal);
         Assert.Contains(
             "no bitmap 'x'", await RefusalAsync(host, StatusCode.NotFound, new FleeceSpec { Device = "disk0", Bitmap = "x" }), StringComparison.Ordinal);
