@@ -81,8 +81,8 @@ internal sealed partial class JobChecker
             return;
         if (status == "created")
             AtCreated(backup);
-        else if (status is "aborting" or "concluded" or "null")
-            backup.IsKept = false;
+        else if (status is "aborting" or "concluded" or "null" || (backup.IsFleece && status == "waiting"))
+            backup.IsKept = false; // a fleece that waits has been read
     }
 
     public void Concluded(string id, bool hasSucceeded)
