@@ -23,8 +23,8 @@ internal static class Limits
     /// <summary>The longest piece that a backup reads and writes at once: its memory is this for each worker.</summary>
     public const int CopyBytes = 1 << 20;
 
-    /// <summary>The longest copy while the guest writes, which may have to wait for it: the cost of one more does not show yet.</summary>
-    public const int BesideGuestBytes = 256 << 10;
+    /// <summary>The longest copy while the guest writes, one unit of it: a write waits for no longer one, nor for the processor that it runs on.</summary>
+    public const int BesideGuestBytes = ClusterBytes;
 
     /// <summary>The longest piece that the kernel is asked to copy at once, QEMU's: a pause and a cancellation wait for it.</summary>
     public const int OffloadBytes = 16 << 20;
