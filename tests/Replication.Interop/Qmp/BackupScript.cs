@@ -49,7 +49,8 @@ internal sealed partial class BackupScript(QmpPeer peer, QmpScript door) : IAsyn
         foreach (JsonNode? device in (await door.RunAsync("query-block")).AsArray())
         {
             JsonNode inserted = device!["inserted"]!;
-            Note("device", $"{device["device"]} {inserted["drv"]} {inserted["ro"]} {inserted["image"]!["virtual-size"]} {inserted["file"]!.ToString().Length > 0}");
+            bool hasFile = inserted["file"]!.ToString().Length > 0;
+            Note("device", $"{device["device"]} {inserted["drv"]} {inserted["ro"]} {inserted["image"]!["virtual-size"]} {hasFile}");
         }
     }
 
@@ -93,8 +94,8 @@ internal sealed partial class BackupScript(QmpPeer peer, QmpScript door) : IAsyn
             await Command.RequireAsync("qemu-img", "create", "-q", "-f", "qcow2", "-b", peer[$"full{i}.raw"], "-F", "raw", peer[$"inc{i}.qcow2"]);
         await door.RunAsync("transaction", $$$"""
             {"properties": {"completion-mode": "grouped"}, "actions": [
-                {"type": "drive-backup", "data": {"device": "disk0", "job-id": "i0", "target": "{{{peer["inc0.qcow2"]}}}", "sync": "incremental", "bitmap": "b0",
-                    "mode": "existing", "format": "qcow2"}},
+                {"type": "drive-backup", "data": {"device": "disk0", "job-id": "i0", "target": "{{{peer["inc0.qcow2"]}}}", "sync": "incremental",
+                    "bitmap": "b0", "mode": "existing", "format": "qcow2"}},
                 {"type": "drive-backup", "data": {"device": "disk1", "job-id": "i1", "target": "{{{peer["inc1.qcow2"]}}}", "sync": "bitmap", "bitmap": "b0",
                     "bitmap-mode": "on-success", "mode": "existing", "auto-finalize": false}}]}
             """);
@@ -140,5 +141,6 @@ internal sealed partial class BackupScript(QmpPeer peer, QmpScript door) : IAsyn
     }
 
     /// <summary>The order of members is nobody's promise.</summary>
-    private static string Sorted(JsonObject members) => string.Join(", ", members.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Key} {m.Value}"));
+    private static string Sorted(JsonObject members) =>
+        string.Join(", ", members.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Key} {m.Value}"));
 }

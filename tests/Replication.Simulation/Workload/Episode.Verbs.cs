@@ -36,7 +36,8 @@ internal sealed partial class Episode
     private void CheckpointOfIncomplete()
     {
         // A sync may make it complete before the verb's turn comes.
-        if (_pair.Secondary.Serving?.GetStatus() is { Incomplete: true, Stage: NodeStage.Running } && PrimaryStage is not (NodeStage.Syncing or NodeStage.Resyncing))
+        if (_pair.Secondary.Serving?.GetStatus() is { Incomplete: true, Stage: NodeStage.Running }
+            && PrimaryStage is not (NodeStage.Syncing or NodeStage.Resyncing))
             _controller.CheckpointOfIncomplete();
     }
 
