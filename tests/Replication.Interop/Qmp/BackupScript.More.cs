@@ -17,6 +17,8 @@ internal sealed partial class BackupScript
         await door.RunAsync("blockdev-backup", $$"""{"device": "disk0", "target": "t0", "sync": "full", "job-id": "slow", {{Slow}}}""");
         await NoteRefusalAsync("blockdev-del", """{"node-name": "t0"}""");
         await NoteRefusalAsync("blockdev-backup", """{"device": "disk0", "target": "t0", "sync": "full", "job-id": "slow"}""");
+        // QEMU's jobs are paused for a moment when they begin.
+        door.TakeEvents();
         await door.RunAsync("job-pause", """{"id": "slow"}""");
         await door.StatusAsync("slow", "paused");
         await NoteRefusalAsync("job-pause", """{"id": "slow"}""");
