@@ -15,7 +15,8 @@ public sealed class QmpNodesTests
         await using ServedNode node = await ServedNode.StartAsync();
         using QmpScript script = await node.ConnectAsync();
         string path = MakeRaw(node, "target.raw");
-        await script.RunAsync("blockdev-add", $$$"""{"driver": "raw", "node-name": "t0", "file": {"driver": "file", "node-name": "f0", "filename": "{{{path}}}"}}""");
+        await script.RunAsync(
+            "blockdev-add", $$$"""{"driver": "raw", "node-name": "t0", "file": {"driver": "file", "node-name": "f0", "filename": "{{{path}}}"}}""");
         JsonArray nodes = (await script.RunAsync("query-named-block-nodes")).AsArray();
         Assert.Equal(["disk0", "disk1", "f0", "t0"], nodes.Select(named => named!["node-name"]!.ToString()));
         Assert.Equal(("raw", path), (nodes[3]!["drv"]!.ToString(), nodes[3]!["file"]!.ToString()));
@@ -82,7 +83,8 @@ public sealed class QmpNodesTests
             Assert.Equal(512, read.AsSpan(64 << 10, 512).Count((byte)0));
             Assert.Equal(ServedNode.DiskBytes - 512, read.AsSpan().Count((byte)0x11));
             Assert.True(reader.IsReadOnly);
-            Assert.Contains("busy", (await script.RefusedAsync("block-dirty-bitmap-remove", """{"node": "disk0", "name": "b0"}""")).Text, StringComparison.Ordinal);
+            (_, string text) = await script.RefusedAsync("block-dirty-bitmap-remove", """{"node": "disk0", "name": "b0"}""");
+            Assert.Contains("busy", text, StringComparison.Ordinal);
             await script.RefusedAsync("nbd-server-remove", Arguments(("name", "fleece")));
 
             await script.RunAsync("block-job-cancel", Arguments(("device", "j")));
