@@ -4,6 +4,7 @@ using Replication.Jobs.Commands;
 using Replication.Jobs.Fleecing;
 using Replication.Simulation.Cluster;
 using Replication.Simulation.Jobs;
+using Replication.Simulation.Scheduling;
 
 namespace Replication.Simulation.Workload;
 
@@ -80,6 +81,14 @@ internal sealed partial class JobOperator
                 checker.HasRead(fleece, offset, bytes, failure);
             }),
             e => pair.Fail($"a reader of {fleece.Id}: {e}"));
+        if (host != pair.Primary || random.Next(3) == 0)
+            return;
+        // Its guest writes where it reads, a little later.
+        for (int events = random.Next(4); events > 0 && host.Scheduler.Step(host.Scheduler.Now + Scheduler.Ticks(1)); events--)
+        {
+        }
+
+        pair.Issue(host, BlockOperation.Write, fleece.Disk, ranges[0]);
     }
 
     private BlockRange DrawRange(long lengthBytes)

@@ -133,9 +133,9 @@ internal sealed partial class JobOperator(Pair pair, Random random, Action<strin
     {
         switch (random.Next(8))
         {
-            case 0:
+            case < 2:
                 return ("cancel", engine => engine.Cancel(job.Id));
-            case 1:
+            case 2:
                 return ("pause", engine => engine.Pause(job.Id));
             case < 4:
                 return ("resume", engine => engine.Resume(job.Id));
