@@ -32,6 +32,9 @@ public sealed class JobContext
     /// <summary>Who rests looks whether it is over.</summary>
     public void Wake() => _engine.WakeUp(_job);
 
+    /// <summary>The same, for callers in whose flow nothing of the job may run, such as a guest's write.</summary>
+    public void WakeApart() => _engine.WakeUpApart(_job);
+
     /// <summary>Waits until the speed lets so many bytes through.</summary>
     /// <param name="lengthBytes">What is to be copied.</param>
     /// <param name="stillWanted">Called now and then while it waits; what it throws ends the wait.</param>

@@ -52,8 +52,18 @@ public sealed partial class JobEngine
         }
     }
 
-    /// <summary>Somebody has cancelled it: it ends, whether or not its target answers.</summary>
-    private Task GiveUpCancelledAsync(JobTransaction transaction) =>
+    /// <summary>Call under the lock: the job's transaction has been cancelled, or has failed. It ends, whether or not its targets answer.</summary>
+    private void BeginPatience(Job job, List<Action> wakeUps)
+    {
+        JobTransaction transaction = job.Transaction!;
+        // The node's end has a patience of its own, for all of them.
+        if (transaction.IsOwn || transaction.IsToEnd || _ending is not null)
+            return;
+        transaction.IsToEnd = true;
+        wakeUps.Add(() => _run($"patience with job {job.Name}", () => GiveUpInTimeAsync(transaction)));
+    }
+
+    private Task GiveUpInTimeAsync(JobTransaction transaction) =>
         GiveUpAfterAsync(Limits.CancelPatience, transaction.Ended, () => GiveUp(job => job.Transaction == transaction));
 
     private async Task GiveUpAfterAsync(TimeSpan patience, Task ended, Action giveUp)

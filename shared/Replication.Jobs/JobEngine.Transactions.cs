@@ -56,6 +56,7 @@ public sealed partial class JobEngine
         job.Transaction.HasFailed = true;
         foreach (Job other in job.Transaction.Jobs.Where(other => other != job))
             CancelOne(other, wakeUps);
+        BeginPatience(job, wakeUps);
     }
 
     /// <summary>Call under the lock.</summary>
@@ -164,6 +165,7 @@ public sealed partial class JobEngine
             failure = JobFailure.Of(e);
         }
 
+        List<Action> wakeUps = [];
         lock (_sync)
         {
             if (failure is null && transaction.IsDecided)
@@ -176,9 +178,12 @@ public sealed partial class JobEngine
                 job.Fail(JobFailure.Cancelled);
                 Move(job, JobStatus.Aborting);
             }
+
+            BeginPatience(culprit, wakeUps);
         }
 
         _outbox.Tell();
+        Run(wakeUps);
         return false;
     }
 

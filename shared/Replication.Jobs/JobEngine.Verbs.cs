@@ -12,10 +12,7 @@ public sealed partial class JobEngine
         if (job.Transaction!.IsDecided)
             throw Refused($"job '{id}' has succeeded and is being finalized; it cannot be cancelled any more");
         Cancel(job, wakeUps);
-        if (job.Transaction.IsBeingCancelled)
-            return;
-        job.Transaction.IsBeingCancelled = true;
-        wakeUps.Add(() => _run($"patience with job {id}", () => GiveUpCancelledAsync(job.Transaction)));
+        BeginPatience(job, wakeUps);
     });
 
     /// <summary>The job stands still from its next pause point on.</summary>

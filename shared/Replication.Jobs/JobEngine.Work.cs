@@ -84,6 +84,12 @@ public sealed partial class JobEngine
         Run(wakeUps);
     }
 
+    internal void WakeUpApart(Job job) => _run($"waking job {job.Name}", () =>
+    {
+        WakeUp(job);
+        return Task.CompletedTask;
+    });
+
     /// <summary>Returns where the job is asked to complete, which only one that is ready is, or where it is over.</summary>
     internal async Task RestAsync(Job job, Func<bool>? isOver = null)
     {

@@ -24,8 +24,8 @@ public sealed class JobTransaction
     /// <summary>A job has failed or been cancelled: none succeeds.</summary>
     internal bool HasFailed { get; set; }
 
-    /// <summary>Somebody has asked for that, and waits for its end.</summary>
-    internal bool IsBeingCancelled { get; set; }
+    /// <summary>It has failed or been cancelled: what it waits for is given up in time.</summary>
+    internal bool IsToEnd { get; set; }
 
     /// <summary>Its end is under way: nothing is asked for any more.</summary>
     internal bool IsFinalizing { get; set; }

@@ -73,6 +73,24 @@ public sealed class JobEndTests
     }
 
     [Fact]
+    public void Where_one_of_a_group_has_failed_another_that_hangs_is_given_up_after_a_while()
+    {
+        JobTransaction transaction = _world.Engine.CreateTransaction();
+        var deaf = new DeafWork();
+        var failing = new ScriptedWork();
+        _world.Engine.Create(transaction, new JobOptions { Id = "deaf", Type = JobType.Backup }, deaf);
+        _world.Add(transaction, "failing", failing);
+        _world.Engine.Begin(transaction);
+        failing.Fail(Errno.EIO);
+        _world.Time.Advance(Limits.CancelPatience - s_moment);
+        Assert.False(deaf.IsGivenUp);
+        _world.Time.Advance(s_moment);
+        Assert.True(deaf.IsGivenUp);
+        Assert.Equal((Errno.ECANCELED, Errno.EIO), (_world.ResultOf("deaf"), _world.ResultOf("failing")));
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
     public void One_that_heeds_its_cancellation_is_not_given_up_later()
     {
         _world.Begin("quick");

@@ -71,17 +71,21 @@ public sealed class DeferredNode(BlockNode child, string? name = null) : BlockNo
 
     private ValueTask Hold(BlockOperation operation, BlockRange range, Func<ValueTask> apply)
     {
-        if (Immediate.Contains(operation))
-            return apply();
         var request = new DeferredRequest(this, operation, range, apply);
-        TaskCompletionSource changed;
+        TaskCompletionSource? changed = null;
         lock (_lock)
         {
-            _pending.Add(request);
-            changed = _changed;
-            _changed = NewSignal();
+            // Inside: who lets these requests go and then releases what waits must not miss one in between.
+            if (!Immediate.Contains(operation))
+            {
+                _pending.Add(request);
+                changed = _changed;
+                _changed = NewSignal();
+            }
         }
 
+        if (changed is null)
+            return apply();
         changed.SetResult();
         return new ValueTask(request.Completion);
     }

@@ -66,6 +66,9 @@ public sealed partial class PersistentBitmap
             offset += lengthBytes;
         }
 
+        // Marks that a kill has left in the page cache alone look like those that were flushed, and nobody would flush them again.
+        if (durable)
+            await file.FlushAsync();
         return bitmap;
     }
 

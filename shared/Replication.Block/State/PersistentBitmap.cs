@@ -70,15 +70,15 @@ public sealed partial class PersistentBitmap : IAsyncDisposable
     public ValueTask ClearAsync(long firstBit, long count) =>
         _settled && !Bits.AnySet(firstBit, count) ? default : UpdateAsync(new Change(firstBit, firstBit + count, null, Set: false));
 
-    /// <summary>Marks every block that is marked in <paramref name="other"/>.</summary>
+    /// <summary>Marks every block that is marked in <paramref name="other"/>: one update of the file for a page of words, however scattered they are.</summary>
     public async ValueTask OrAsync(BlockBitmap other)
     {
         Invariant.Check(other.LengthBits == Bits.LengthBits, "bitmaps that are united have one length");
         for (long word = other.NextSetWord(0); word < other.LengthWords; word = other.NextSetWord(word))
         {
-            long end = word;
-            while (end < other.LengthWords && end - word < Limits.BitmapUpdateBytes / WordBytes && other.GetWord(end) != 0)
-                end++;
+            long end = Math.Min(word + Limits.BitmapUpdateBytes / WordBytes, other.LengthWords);
+            while (other.GetWord(end - 1) == 0)
+                end--;
             await UpdateAsync(new Change(word * 64, Math.Min(end * 64, Bits.LengthBits), other, Set: true));
             word = end;
         }

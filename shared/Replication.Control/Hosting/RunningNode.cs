@@ -101,22 +101,25 @@ internal sealed class RunningNode : IAsyncDisposable
         RequireForRole();
         Listeners listeners = Later(Listeners.Bind(_options));
         BlockingWorkers workers = Later(new BlockingWorkers());
+        // Of their own: a target that is slow, or hangs, keeps no guest's flush waiting for a thread.
+        BlockingWorkers targetWorkers = Later(new BlockingWorkers());
         DiskSet disks = LaterAsync(await DiskSet.OpenAsync(_options, workers));
         NodeDirectories directories = Later(MakeDirectories());
         NodeJournal journal = Later(OpenJournal());
         PeerConnections peers = Later(new PeerConnections());
-        var targets = new BackupTargets(_options, listeners, workers);
+        var targets = new BackupTargets(_options, listeners, targetWorkers);
         IHostedNode node = LaterAsync(await OpenNodeAsync(new NodeServices
         {
             Journal = journal,
             Log = new RoleLogger(_loggers.CreateLogger("Replication.Node")),
             Workers = workers,
+            TargetWorkers = targetWorkers,
             ConnectPeer = peers.Connect,
             ConnectMirror = address => new NbdMirrorTransport(NbdAddress.Parse(address)),
             OpenDisk = disks.Take,
             OpenTarget = targets.OpenAsync,
             CheckTarget = targets.CheckAsync,
-            CompleteSeal = seal => BackupTarget.Complete(seal, workers),
+            CompleteSeal = seal => BackupTarget.Complete(seal, targetWorkers),
             Decorate = faults is null ? node => node : faults.Decorate,
         }, listeners));
         if (node.Role == NodeRole.Secondary && _options.MissingForSecondary is { } missing)

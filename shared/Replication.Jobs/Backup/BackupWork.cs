@@ -12,6 +12,7 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
     private readonly PointInTime _pointInTime = plan.PointInTime;
     private readonly List<Task> _copies = [];
     private bool _succeeded;
+    private bool _mayLack; // a flush of the target has failed: what was copied before may be lost, whatever the next one says
     private volatile BlockException? _givenUp; // set once
     private volatile BlockException? _failure; // the first one that is to be reported
 
@@ -21,7 +22,11 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
         context.Grow(_pointInTime.WantedBytes);
         _pointInTime.TellCopied(context.Advance);
         if (plan.Sync == BackupSync.None)
-            await context.RestAsync();
+        {
+            await RestAsync(context);
+            return;
+        }
+
         try
         {
             await CopyAllAsync(context);
@@ -33,13 +38,17 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
 
         if (_pointInTime.Broken is { } broken)
             throw broken;
+        _mayLack = true;
         await UnlessGivenUpAsync(plan.Target.FlushAsync());
+        _mayLack = false;
     }
 
     public override async ValueTask PrepareAsync()
     {
         // The guest may have broken it since: what is in the target is whole all the same, for everything has been copied.
+        _mayLack = true;
         await UnlessGivenUpAsync(plan.SealAsync());
+        _mayLack = false;
         if (plan.Bitmap is { } bitmap)
             await bitmap.PrepareAsync(plan.BitmapMode == BitmapMode.Never ? bitmap.Frozen : null, bitmap.GranularityBytes);
     }
@@ -54,13 +63,31 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
 
     public override async ValueTask CleanAsync()
     {
+        bool isAlways = !_succeeded && plan is { Bitmap: not null, BitmapMode: BitmapMode.Always };
+        bool isKept = isAlways && await HasWhatWasCopiedAsync();
         await plan.CloseAsync();
         if (_succeeded || plan.Bitmap is not { } bitmap)
             return;
-        if (plan.BitmapMode == BitmapMode.Always)
-            await bitmap.GiveBackAsync(_pointInTime.NotCopied, _pointInTime.ClusterBytes);
+        if (isAlways)
+            await bitmap.GiveBackAsync(isKept ? _pointInTime.NotCopied : _pointInTime.Wanted, _pointInTime.ClusterBytes);
         else
             await bitmap.GiveBackAsync(bitmap.Frozen, bitmap.GranularityBytes);
+    }
+
+    /// <summary>What was copied is in the target for good: only then may its marks go.</summary>
+    private async ValueTask<bool> HasWhatWasCopiedAsync()
+    {
+        if (_mayLack || _givenUp is not null)
+            return false;
+        try
+        {
+            await plan.Target.FlushAsync();
+            return true;
+        }
+        catch (BlockException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The guest comes first: its writes that wait for a copy pass, whatever becomes of the copy.</summary>
@@ -83,6 +110,14 @@ internal sealed class BackupWork(BackupPlan plan, TimeProvider time) : JobWork
         {
             throw givenUp;
         }
+    }
+
+    /// <summary>Until somebody cancels it, or there is no point in time any more.</summary>
+    private async Task RestAsync(JobContext context)
+    {
+        _pointInTime.GivenUp = context.WakeApart;
+        await context.RestAsync(() => _pointInTime.Broken is not null);
+        throw _pointInTime.Broken!;
     }
 
     private async Task CopyAllAsync(JobContext context)

@@ -64,6 +64,9 @@ internal sealed partial class PointInTime : IBeforeWrite
     /// <summary>The clusters that have not been copied, for who has to remember them. Exact when no copy is under way.</summary>
     public BlockBitmap NotCopied => _toCopy;
 
+    /// <summary>The clusters that are wanted, copied or not. Exact when nobody reads.</summary>
+    public BlockBitmap Wanted => _wanted;
+
     public int ClusterBytes => _options.ClusterBytes;
 
     public long LengthBytes => _source.LengthBytes;

@@ -21,6 +21,7 @@ internal sealed class BitmapChange
     private readonly List<BitmapMarks> _created = [];
     private readonly List<BitmapMarks> _replaced = [];
     private readonly Stack<Action> _undo = new();
+    private bool _isOnRecord; // something of it is: a bitmap that outlives the node
 
     public BitmapChange(BitmapStore store, List<DirtyBitmap> bitmaps) => (_store, _bitmaps) = (store, bitmaps);
 
@@ -42,6 +43,7 @@ internal sealed class BitmapChange
 
         BitmapMarks marks = await CreateAsync(disk, (int)granularity, isPersistent, records: !isDisabled);
         var added = new DirtyBitmap(disk, name, marks) { IsEnabled = !isDisabled };
+        _isOnRecord |= isPersistent;
         _bitmaps.Add(added);
         _undo.Push(() => _bitmaps.Remove(added));
     }
@@ -50,6 +52,7 @@ internal sealed class BitmapChange
     {
         DirtyBitmap bitmap = Require(disk, name);
         RefuseBusy(bitmap, "removed");
+        _isOnRecord |= bitmap.IsPersistent;
         int at = _bitmaps.IndexOf(bitmap);
         _bitmaps.RemoveAt(at);
         _undo.Push(() => _bitmaps.Insert(at, bitmap));
@@ -75,6 +78,7 @@ internal sealed class BitmapChange
             Replace(bitmap, marks);
         }
 
+        _isOnRecord |= bitmap.IsPersistent;
         bitmap.IsEnabled = isEnabled;
         _undo.Push(() => bitmap.IsEnabled = before);
     }
@@ -108,15 +112,17 @@ internal sealed class BitmapChange
     {
         DirtyBitmap bitmap = RequireUsable(disk, name, "used");
         bitmap.Successor = await CreateAsync(disk, bitmap.Marks.GranularityBytes, bitmap.IsPersistent, bitmap.IsEnabled);
+        _isOnRecord |= bitmap.IsPersistent;
         _undo.Push(() => bitmap.Successor = null);
         return new FrozenBitmap(_store, bitmap);
     }
 
-    /// <summary>Puts it all in force at once.</summary>
+    /// <summary>Puts it all in force at once. Guests wait for it: where there is nothing to record, none waits for a disk.</summary>
     /// <exception cref="IOException">It cannot be recorded. Roll it back.</exception>
     public void Commit()
     {
-        _store.Record(_bitmaps);
+        if (_isOnRecord)
+            _store.Record(_bitmaps);
         _store.Show(_bitmaps);
         foreach (BitmapMarks marks in _replaced)
             _store.Delete(marks);
@@ -143,6 +149,7 @@ internal sealed class BitmapChange
 
     private void Replace(DirtyBitmap bitmap, BitmapMarks marks)
     {
+        _isOnRecord |= bitmap.IsPersistent;
         BitmapMarks before = bitmap.Marks;
         bitmap.Marks = marks;
         _undo.Push(() => bitmap.Marks = before);

@@ -45,9 +45,10 @@ public sealed partial class BitmapStore : IAsyncDisposable
     /// <param name="disks">Each disk, by name; nobody uses them yet.</param>
     /// <param name="bootId">The machine's boot.</param>
     /// <param name="durable">Marks survive a loss of power (<c>Durability: power</c>).</param>
+    /// <param name="mayLackUnflushed">A loss of power may have taken what was not flushed, however it is kept from now on: no marks are trusted.</param>
     /// <exception cref="StateException">The catalogue cannot be read.</exception>
     public static async ValueTask<BitmapStore> OpenAsync(
-        IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable)
+        IFileStore files, IReadOnlyDictionary<string, BeforeWriteNode> disks, Guid bootId, bool durable, bool mayLackUnflushed = false)
     {
         var store = new BitmapStore(files, disks, bootId, durable);
         BitmapCatalogue catalogue = files.Read(BitmapCatalogue.FileName) is { } encoded
@@ -55,7 +56,7 @@ public sealed partial class BitmapStore : IAsyncDisposable
             : BitmapCatalogue.Empty;
         store._nextFile = catalogue.NextFile;
         store._seals.AddRange(catalogue.Seals);
-        bool isTrusted = durable || catalogue.BootId == bootId;
+        bool isTrusted = !mayLackUnflushed && (durable || catalogue.BootId == bootId);
         foreach (BitmapCatalogue.Entry entry in catalogue.Bitmaps)
         {
             if (disks.ContainsKey(entry.Disk))

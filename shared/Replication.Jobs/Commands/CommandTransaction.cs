@@ -19,8 +19,11 @@ internal sealed class CommandTransaction(
     /// <summary>What may take long, before anything is held still: the backups' arguments are checked, and their targets opened.</summary>
     public async ValueTask OpenAsync(IReadOnlyList<TransactionAction> actions, CancellationToken cancellationToken)
     {
+        // Opening may empty a target: what can be refused without it is refused before the first one.
         foreach (TransactionAction.Backup action in actions.OfType<TransactionAction.Backup>())
-            await OpenAsync(OpenBackup.Find(host, action.Command), bitmaps.Foresee(action.Command.Device, actions), cancellationToken);
+            Check(OpenBackup.Find(host, action.Command), bitmaps.Foresee(action.Command.Device, actions));
+        foreach (OpenBackup backup in _backups)
+            await OpenAsync(backup, cancellationToken);
     }
 
     /// <summary>With everything held still: the actions in order. Nothing of them is in force before <see cref="Commit"/>.</summary>
@@ -69,12 +72,19 @@ internal sealed class CommandTransaction(
             await _backups[i].CloseAsync(claims);
     }
 
-    private async ValueTask OpenAsync(OpenBackup backup, IReadOnlyList<BitmapInfo> known, CancellationToken cancellationToken)
+    private void Check(OpenBackup backup, IReadOnlyList<BitmapInfo> known)
     {
+        bool isTaken = _backups.Exists(other => other.Id == backup.Id);
         _backups.Add(backup);
         backup.CheckArguments(host, known);
         engine.CheckNew(backup.Id, backup.Command.SpeedBytesPerSecond);
         backup.ClaimDisk(claims);
+        if (isTaken)
+            throw new JobException(JobErrorClass.GenericError, $"two jobs of the transaction have the name '{backup.Id}'; give one of them another job-id");
+    }
+
+    private async ValueTask OpenAsync(OpenBackup backup, CancellationToken cancellationToken)
+    {
         IBackupTarget target = backup.Target = await backup.OpenTargetAsync(host, cancellationToken);
         backup.CheckTarget(host, claims, new TargetOutlook(target.Identity, target.Node.LengthBytes, target.ClusterBytes));
     }

@@ -16,6 +16,9 @@ public sealed record NodeServices
     /// <summary>Threads for what waits for a device.</summary>
     public required BlockingWorkers Workers { get; init; }
 
+    /// <summary>The same for the targets of jobs, so that those keep no disk waiting. Without them all share.</summary>
+    public BlockingWorkers TargetWorkers { get => field ?? Workers; init; }
+
     /// <summary>A client for the node at a control address; called once for each address and verb, so it should be cheap or cached.</summary>
     public required Func<string, IReplicationPeer> ConnectPeer { get; init; }
 

@@ -48,7 +48,7 @@ public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
 
     ulong IJobHost.Epoch => _context.State.Record.Epoch;
 
-    CopyOffload? IJobHost.OffloadBetween(BlockNode source, BlockNode target) => CopyOffload.Between(source, target, _services.Workers);
+    CopyOffload? IJobHost.OffloadBetween(BlockNode source, BlockNode target) => CopyOffload.Between(source, target, _services.TargetWorkers);
 
     void IJobHost.Warn(string message) => _context.Log.Warn(message);
 
@@ -74,7 +74,7 @@ public sealed partial class NodeJobs : IJobHost, IAsyncDisposable
         foreach ((DiskOptions options, WatchedDisk disk) in disks.Zip(watched, (disk, known) => (disk.Options, known)))
             devices.TryAdd(options.Name, disk.Node);
         BitmapStore bitmaps = await BitmapStore.OpenAsync(
-            context.State.Directory.Files, devices, services.BootId(), context.Options.Durability == Durability.Power);
+            context.State.Directory.Files, devices, services.BootId(), context.Options.Durability == Durability.Power, context.State.MayLackUnflushed);
         foreach (TargetSeal seal in bitmaps.Seals)
         {
             if (services.CompleteSeal(seal))

@@ -81,6 +81,32 @@ public sealed class PersistentBitmapTests
     }
 
     [Fact]
+    public async Task A_union_of_scattered_marks_is_one_update_for_a_page()
+    {
+        await using PersistentBitmap bitmap = await PersistentBitmap.CreateAsync(_file, DiskBytes, Granularity);
+        var other = new Block.Bitmaps.BlockBitmap(bitmap.Bits.LengthBits);
+        for (long bit = 0; bit < 32_000; bit += 200)
+            other.Set(bit, 1);
+        long before = _file.Counts[BlockOperation.Write];
+        await bitmap.OrAsync(other);
+        Assert.Equal(1, _file.Counts[BlockOperation.Write] - before);
+        await AssertSameAsync(bitmap, await LoadAsync());
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async Task What_an_open_finds_survives_a_loss_of_power_before_anybody_relies_on_it(bool durable, int flushes)
+    {
+        PersistentBitmap killed = await PersistentBitmap.CreateAsync(_file, DiskBytes, Granularity);
+        await killed.MarkAsync(5, 1);
+        int before = (int)_file.Counts[BlockOperation.Flush];
+        PersistentBitmap bitmap = await PersistentBitmap.LoadAsync(_file, DiskBytes, Granularity, durable);
+        Assert.Equal(flushes, (int)_file.Counts[BlockOperation.Flush] - before);
+        Assert.True(bitmap.IsMarked(5, 1));
+    }
+
+    [Fact]
     public async Task Files_of_another_disk_granularity_or_version_are_refused()
     {
         await PersistentBitmap.CreateAsync(_file, DiskBytes, Granularity);

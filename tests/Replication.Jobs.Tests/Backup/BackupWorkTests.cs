@@ -96,6 +96,43 @@ public sealed class BackupWorkTests
     }
 
     [Fact]
+    public async Task One_without_copies_of_its_own_fails_when_its_point_in_time_is_lost()
+    {
+        DeferredNode failing = Hold(ofSource: false);
+        Begin(sync: BackupSync.None, options: new PointInTimeOptions(Cluster, OnCbwError.BreakSnapshot));
+        Task writing = _guest.WriteAsync(0, new byte[512]).AsTask();
+        Assert.Equal(JobStatus.Running, _world.StatusOf("backup"));
+        failing.Pending[0].Fail();
+        await writing;
+        Assert.Equal(Errno.EIO, _world.ResultOf("backup"));
+        Assert.True(_isClosed);
+        _world.CheckNothingIsLeft();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Marks_are_given_up_only_for_what_a_flush_has_made_safe(bool whileItCopies)
+    {
+        var marked = new BlockBitmap((LengthBytes + Cluster - 1) / Cluster);
+        marked.Set(0, 1);
+        marked.Set(2, 1);
+        _target.Immediate.Remove(BlockOperation.Write);
+        _target.Immediate.Remove(BlockOperation.Flush);
+        Begin(workers: 2, sync: BackupSync.Bitmap, wanted: marked, mode: BitmapMode.Always);
+        await _target.Pending[0].ReleaseAsync();
+        if (whileItCopies)
+            _target.Pending[0].Fail();
+        else
+            await _target.Pending[0].ReleaseAsync();
+        Assert.Equal(BlockOperation.Flush, Assert.Single(_target.Pending).Operation);
+        _target.Pending[0].Fail();
+        Assert.Equal(Errno.EIO, _world.ResultOf("backup"));
+        Assert.Equal(["give back with 0, 2"], _bitmap.Calls);
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
     public async Task A_paused_one_stands_with_nothing_under_way()
     {
         _target.Immediate.Remove(BlockOperation.Write);

@@ -315,11 +315,19 @@ public sealed class BitmapStoreTests : IAsyncLifetime
     }
 
     // As a kill leaves it: nothing is closed.
-    private async Task OpenAsync(bool durable = false, Guid? boot = null)
+    [Fact]
+    public async Task Marks_that_were_kept_for_a_kill_alone_are_not_trusted_after_a_loss_of_power_however_they_are_kept_from_then_on()
+    {
+        await AddAsync("disk0", "b0");
+        await OpenAsync(durable: true, boot: Guid.NewGuid(), mayLackUnflushed: true);
+        Assert.True(Info("disk0", "b0").IsInconsistent);
+    }
+
+    private async Task OpenAsync(bool durable = false, Guid? boot = null, bool mayLackUnflushed = false)
     {
         foreach ((string name, long lengthBytes) in new[] { ("disk0", LengthBytes), ("disk1", LengthBytes), ("short", (long)Granule) })
             _disks[name] = new BeforeWriteNode(name, new MemoryNode(lengthBytes), new GroupGate(TimeProvider.System));
-        _store = await BitmapStore.OpenAsync(_files, _disks, boot ?? s_boot, durable);
+        _store = await BitmapStore.OpenAsync(_files, _disks, boot ?? s_boot, durable, mayLackUnflushed);
     }
 
     private Task AddAsync(string disk, string name, long? granularity = null, bool isPersistent = true, bool isDisabled = false) =>

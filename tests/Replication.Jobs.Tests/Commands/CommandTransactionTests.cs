@@ -56,6 +56,29 @@ public sealed class CommandTransactionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task No_target_is_opened_where_a_later_action_is_refused_without_one()
+    {
+        TransactionAction again = new TransactionAction.Backup(CommandWorld.Command("disk1", "second", id: "disk0"));
+        TransactionAction unknown = new TransactionAction.Backup(CommandWorld.Command("disk1", "second", BackupSync.Incremental, "nope"));
+        foreach (TransactionAction refused in new[] { again, unknown })
+            await _world.RefusalAsync(() => _world.TransactAsync(true, Backup("disk0"), refused));
+        Assert.False(_world.HasTarget("disk0.t"));
+        _world.CheckNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task A_backup_without_a_bitmap_that_outlives_the_node_waits_for_no_record()
+    {
+        int records = 0;
+        _world.OnRecord = () => records++;
+        await _world.BackupAsync("disk0", "disk0.t");
+        Assert.Equal(0, _world.Jobs.ResultOf("disk0"));
+        Assert.Equal(0, records);
+        await _world.TransactAsync(false, new TransactionAction.BitmapAdd("disk0", "kept", IsPersistent: true));
+        Assert.Equal(1, records);
+    }
+
+    [Fact]
     public async Task A_write_that_waited_for_a_transaction_that_is_refused_is_marked()
     {
         await _world.TransactAsync(false, new TransactionAction.BitmapClear("disk0", "b0"));

@@ -57,6 +57,12 @@ internal sealed class CommandWorld : IJobHost
         }
     }
 
+    /// <summary>Called before something is put on record.</summary>
+    public Action OnRecord
+    {
+        set => _files.Replacing = _ => value();
+    }
+
     /// <summary>How often somebody was looked for who copies inside the kernel.</summary>
     public int OffloadsAsked { get; private set; }
 
